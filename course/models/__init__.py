@@ -1,0 +1,44 @@
+"""The networks that the lectures explain, each by its name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from course.models.efficientnet import EfficientNetLite0, efficientnet_lite0, top5
+from course.models.mnist import MnistCNN, MnistMLP, mnist_cnn, mnist_mlp
+from course.models.toy import HandNetwork, small_cnn
+from course.nn import Module
+
+# Only small_cnn is random; the others have fixed or shipped weights.
+NETWORKS: dict[str, Callable[[np.random.Generator], Module]] = {
+    "hand": lambda rng: HandNetwork(),
+    "small_cnn": small_cnn,
+    "mnist_mlp": lambda rng: mnist_mlp(),
+    "mnist_cnn": lambda rng: mnist_cnn(),
+    "efficientnet_lite0": lambda rng: efficientnet_lite0(),
+}
+
+
+def build(name: str, seed: int = 0, dtype: Any = np.float32) -> Module:
+    """A network by name: with its shipped weights, or with random ones drawn from `seed`."""
+    if name not in NETWORKS:
+        raise KeyError(f"no network is called {name!r}; there are {', '.join(NETWORKS)}")
+    return NETWORKS[name](np.random.default_rng(seed)).to(dtype)
+
+
+__all__ = [
+    "NETWORKS",
+    "EfficientNetLite0",
+    "HandNetwork",
+    "MnistCNN",
+    "MnistMLP",
+    "build",
+    "efficientnet_lite0",
+    "mnist_cnn",
+    "mnist_mlp",
+    "small_cnn",
+    "top5",
+]

@@ -1,0 +1,40 @@
+"""Networks small enough to work through by hand, or to judge an exercise in a millisecond."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from course.autograd import Tensor
+from course.nn import Conv2d, Flatten, Linear, MaxPool2d, Module, ReLU, Sequential
+
+
+class HandNetwork(Module):
+    """Two colour channels of 1x2 pixels, two hidden ReLU units, three classes; no biases.
+
+    Small integer weights, so that every gradient can be followed on paper (lecture 05).
+    """
+
+    def __init__(self) -> None:
+        self.fc1 = Linear(4, 2, bias=False)
+        self.fc2 = Linear(2, 3, bias=False)
+        self.fc1.weight.data = np.array([[1, -1, 2, 0], [0, 2, 1, 1]], np.float32)
+        self.fc2.weight.data = np.array([[1, 1], [3, -2], [-1, 2]], np.float32)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc2(self.fc1(x.flatten(1)).relu())
+
+
+def small_cnn(rng: np.random.Generator) -> Sequential:
+    """Images (N, 3, 8, 6) to five logits: convolution, ReLU, pooling, convolution, ReLU, linear.
+
+    Its images are higher than wide, so that a transposed map has the wrong shape.
+    """
+    return Sequential(
+        Conv2d(3, 6, 3, padding=1, rng=rng),
+        ReLU(),
+        MaxPool2d(2),
+        Conv2d(6, 8, 3, padding=1, rng=rng),
+        ReLU(),
+        Flatten(),
+        Linear(8 * 4 * 3, 5, rng=rng),
+    )
