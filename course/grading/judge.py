@@ -1,0 +1,194 @@
+"""Judge an answer in layers, from "does it load" to "is it right for every input".
+
+Only the first failure is told: it comes with its cause, a number to look at, and, where the answer
+is one of the exercise's known mistakes, the name of that mistake.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from course.grading.call import Outcome, realise
+from course.grading.diagnose import close, explain, worst
+from course.grading.run import Runner
+from course.grading.spec import Case, Exercise
+
+SEED = 20181  # of the cases that a learner is judged on
+
+
+@dataclass
+class Verdict:
+    """What the learner is told.
+
+    layer: the first that failed, "" when all passed. Of: load, written, call, type, shape, finite,
+        value, property, manners.
+    case: the name of the case that failed.
+    detail: numbers to look at, lines of text.
+    mistake: the name of the known mistake that the answer is, if it is one.
+    got, want: the two arrays that differ, or, of an answer that passed, those of the last case.
+    """
+
+    exercise: str
+    name: str
+    points: int
+    layer: str = ""
+    message: str = ""
+    case: str = ""
+    detail: str = ""
+    line: int = 0
+    mistake: str = ""
+    printed: str = ""
+    checks: int = 0
+    got: np.ndarray | None = None
+    want: np.ndarray | None = None
+
+    @property
+    def passed(self) -> bool:
+        return not self.layer
+
+    def as_json(self) -> dict[str, Any]:
+        fields = {k: v for k, v in asdict(self).items() if k not in ("got", "want")}
+        return {**fields, "passed": self.passed}
+
+
+class _FailedLayerError(Exception):
+    """The first failing layer; carries the fields of the verdict."""
+
+    def __init__(self, layer: str, message: str, **fields: Any) -> None:
+        super().__init__(message)
+        self.fields = {"layer": layer, "message": message, **fields}
+
+
+def judge(exercise: Exercise, run: Runner, seed: int = SEED) -> Verdict:
+    """Run the answer on every case and variation of the exercise, and compare."""
+    cases = exercise.cases(np.random.default_rng(seed))
+    calls = [dict(case.arguments) for case in cases]
+    by_name = {case.name: i for i, case in enumerate(cases)}
+    for prop in exercise.properties:
+        calls += [vary(dict(calls[by_name[prop.case]])) for vary in prop.variations]
+    outcomes, printed = run(calls)
+    verdict = Verdict(exercise.number, exercise.name, exercise.points, printed=printed)
+    try:
+        _came_back(outcomes[0])
+        _judge_values(exercise, cases, outcomes, verdict)
+        _judge_properties(exercise, by_name, outcomes, verdict)
+        _judge_manners(outcomes)
+    except _FailedLayerError as failure:
+        for name, value in failure.fields.items():
+            setattr(verdict, name, value)
+    return verdict
+
+
+def _judge_values(
+    exercise: Exercise, cases: list[Case], outcomes: list[Outcome], verdict: Verdict
+) -> None:
+    wants = [_expected(exercise, case) for case in cases]
+    seen = list(zip(cases, wants, outcomes, strict=False))
+    for case, want, outcome in seen:
+        _right(exercise, case, want, outcome, seen)
+        verdict.got, verdict.want = outcome.value, want
+        verdict.checks += 1
+
+
+def _judge_properties(
+    exercise: Exercise, by_name: dict[str, int], outcomes: list[Outcome], verdict: Verdict
+) -> None:
+    rest = iter(outcomes[len(by_name) :])
+    for prop in exercise.properties:
+        varied = [_array(next(rest, outcomes[-1])) for _ in prop.variations]
+        if not prop.holds(_array(outcomes[by_name[prop.case]]), *varied):
+            raise _FailedLayerError("property", prop.says, case=prop.name)
+        verdict.checks += 1
+
+
+def _judge_manners(outcomes: list[Outcome]) -> None:
+    for outcome in outcomes:
+        if outcome.changed:
+            what = " and ".join(outcome.changed)
+            says = f"changes its argument {what} in place; work on a copy"
+            raise _FailedLayerError("manners", says)
+
+
+def _expected(exercise: Exercise, case: Case) -> np.ndarray:
+    return exercise.reference(case.arguments) if case.expected is None else case.expected
+
+
+_LAYERS = {"not loaded": "load", "not written": "written"}
+
+
+def _came_back(outcome: Outcome) -> None:
+    if outcome.kind != "answer":
+        layer = _LAYERS.get(outcome.kind, "call")
+        raise _FailedLayerError(layer, outcome.message, line=outcome.line)
+
+
+def _array(outcome: Outcome) -> np.ndarray:
+    """The outcome's array, if it is one that can be compared at all."""
+    _came_back(outcome)
+    if outcome.value is None:
+        raise _FailedLayerError("type", outcome.message)
+    return outcome.value
+
+
+def _right(
+    exercise: Exercise,
+    case: Case,
+    want: np.ndarray,
+    outcome: Outcome,
+    seen: list[tuple[Case, np.ndarray, Outcome]],
+) -> None:
+    """Type, shape, finiteness and value of one answer; raises with the best explanation."""
+    got = _array(outcome)
+    if got.shape == want.shape and np.isfinite(got).all():
+        if close(got, want, case.tolerance):
+            return
+        layer, message, detail = "value", explain(got, want), worst(got, want)
+        if want.size <= 12:
+            detail = f"expected {_show(want)}\ngot      {_show(got)}"
+    elif got.shape != want.shape:
+        layer, detail = "shape", ""
+        message = f"returned shape {got.shape}, expected {want.shape}"
+    else:
+        bad = int((~np.isfinite(got)).sum())
+        layer, message = "finite", f"{bad} of {got.size} numbers are NaN or infinite"
+        detail = f"the first at index {_plain(np.argwhere(~np.isfinite(got))[0])}"
+    mistake = diagnose(exercise, seen)
+    known = {"mistake": mistake.name, "message": mistake.diagnosis} if mistake else {}
+    fields = {"case": case.name, "detail": detail, "got": got, "want": want}
+    raise _FailedLayerError(layer, known.pop("message", message), **fields, **known)
+
+
+def diagnose(exercise: Exercise, seen: list[tuple[Case, np.ndarray, Outcome]]) -> Any:
+    """The one known mistake that gives the learner's array in every case; None if not sure."""
+    fitting = [m for m in exercise.mistakes if _always(m.answer, seen)]
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def _always(answer: Any, seen: list[tuple[Case, np.ndarray, Outcome]]) -> bool:
+    for case, _, outcome in seen:
+        got, wrong = outcome.value, _attempt(answer, case.arguments)
+        if got is None or wrong is None or got.shape != wrong.shape:
+            return False
+        if not close(got, wrong, case.tolerance):
+            return False
+    return True
+
+
+def _attempt(answer: Any, arguments: Mapping[str, Any]) -> np.ndarray | None:
+    """What a mistake answers; None where it fails on these arguments."""
+    try:
+        return np.asarray(answer(**realise(arguments)))
+    except Exception:  # a wrong answer may also be wrong by raising
+        return None
+
+
+def _show(a: np.ndarray) -> str:
+    return np.array2string(a, precision=5, suppress_small=True, separator=", ").replace("\n", "")
+
+
+def _plain(index: np.ndarray) -> tuple[int, ...]:
+    return tuple(int(i) for i in index)

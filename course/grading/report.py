@@ -1,0 +1,74 @@
+"""Verdicts for people: in the terminal with rich, in a notebook as HTML."""
+
+from __future__ import annotations
+
+import html
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.text import Text
+
+from course.grading.judge import Verdict
+
+TITLES = {
+    "load": "the file does not load",
+    "written": "not written yet",
+    "call": "the function stopped",
+    "type": "not an array of numbers",
+    "shape": "wrong shape",
+    "finite": "not finite",
+    "value": "wrong values",
+    "property": "a property does not hold",
+    "manners": "right values, one thing to mend",
+}
+
+
+def explain(verdict: Verdict) -> list[str]:
+    """The failure in sentences: cause, numbers, place."""
+    where = f" (line {verdict.line})" if verdict.line else ""
+    lines = [f"{verdict.message[:1].upper()}{verdict.message[1:]}{where}."]
+    if verdict.layer == "written":
+        lines = []
+    if verdict.case:
+        lines.append(f"It shows in the case “{verdict.case}”:")
+    return [*lines, *verdict.detail.splitlines()]
+
+
+def render(verdict: Verdict) -> RenderableType:
+    """One exercise's verdict for a terminal."""
+    points = f"{verdict.points} point" + "s" * (verdict.points != 1)
+    head = f" {verdict.exercise}  {verdict.name:<24}"
+    if verdict.passed:
+        note = f"{points}, {verdict.checks} checks"
+        return Text.assemble((" ✓", "bold green"), (head, "bold"), (note, "dim"))
+    mark = (" ·", "dim") if verdict.layer == "written" else (" ✗", "bold red")
+    rows: list[RenderableType] = [
+        Text.assemble(mark, (head, "bold"), (TITLES[verdict.layer], "yellow"))
+    ]
+    rows += [Padding(Text(line), (0, 0, 0, 9)) for line in explain(verdict)]
+    if verdict.printed.strip() and verdict.layer != "written":
+        rows.append(Padding(Text("Your code printed:", style="dim"), (0, 0, 0, 9)))
+        rows.append(Padding(Text(verdict.printed.strip()[-500:], style="dim"), (0, 0, 0, 9)))
+    return Group(*rows)
+
+
+def summarise(verdicts: list[Verdict], console: Console) -> None:
+    """The last line: how many, how many points."""
+    passed = [v for v in verdicts if v.passed]
+    got, total = sum(v.points for v in passed), sum(v.points for v in verdicts)
+    console.print(f"\n {len(passed)} of {len(verdicts)} passed, {got} of {total} points")
+
+
+def as_html(verdict: Verdict) -> str:
+    """One exercise's verdict for a notebook; no scripts, no outside resources."""
+    if verdict.passed:
+        head, colour, body = f"✓ passed, {verdict.checks} checks", "#1a7f37", ""
+    else:
+        head, colour = f"✗ {TITLES[verdict.layer]}", "#b35900"
+        body = "<br>".join(html.escape(line) for line in explain(verdict))
+        body = f'<div style="margin-top:.3em">{body}</div>'
+    title = f"{verdict.exercise} {verdict.name}"
+    return (
+        f'<div style="border-left:4px solid {colour};padding:.4em .8em">'
+        f'<b>{html.escape(title)}</b> <span style="color:{colour}">{head}</span>{body}</div>'
+    )

@@ -1,0 +1,68 @@
+"""Gradients as explanations (Simonyan, Vedaldi and Zisserman 2013).
+
+All three ask one question: if the input changed a little, how would the score
+of the class change?
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from course.autograd import Tensor, grad
+from course.methods.protocol import Model, Target, checked
+
+
+@checked
+def gradient(model: Model, x: np.ndarray, target: Target) -> np.ndarray:
+    """The derivative of a class's score with respect to every input number.
+
+        R_i(x) = ∂S_c(x) / ∂x_i        (Simonyan et al. 2013, eq. 4)
+
+    S_c is the *logit* of class c, not its softmax probability. The sign is
+    kept: a negative entry says that raising that pixel lowers the score.
+
+    model: maps a Tensor (N, ...) to logits, a Tensor (N, classes).
+    x: the inputs, an array (N, ...).
+    target: the class to explain: one int for all, or (N,) ints.
+    Returns an array shaped like x.
+    """
+    inputs = Tensor(x, requires_grad=True)
+    logits = model(inputs)
+    # An example's score depends on that example alone, so one backward pass
+    # of the sum gives every example its own gradient.
+    score = logits[np.arange(len(x)), target].sum()
+    return grad(score, inputs)
+
+
+@checked
+def saliency_map(model: Model, x: np.ndarray, target: Target) -> np.ndarray:
+    """How strongly each pixel can move the score, whatever its colour.
+
+        M_ij(x) = max_c |∂S(x) / ∂x_cij|        (Simonyan et al. 2013, §3.1)
+
+    The largest magnitude over the colour channels: one number a pixel.
+
+    model, target: as for `gradient`.
+    x: images, an array (N, C, H, W).
+    Returns an array (N, H, W), nowhere negative.
+    """
+    return np.abs(gradient(model, x, target)).max(axis=1)
+
+
+@checked
+def gradient_times_input(
+    model: Model,
+    x: np.ndarray,
+    target: Target,
+) -> np.ndarray:
+    """Each input number times the derivative of the score with respect to it.
+
+        R_i(x) = x_i · ∂S_c(x) / ∂x_i        (Shrikumar et al. 2016)
+
+    Where the score is linear in the input, entry i is exactly what x_i
+    contributes to it; elsewhere it is a first-order account.
+
+    model, x, target: as for `gradient`.
+    Returns an array shaped like x, signed.
+    """
+    return x * gradient(model, x, target)

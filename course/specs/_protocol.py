@@ -1,0 +1,108 @@
+"""What the specs of attribution methods share: inputs that tell answers apart, and manners."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from course.autograd import Tensor
+from course.grading.call import realise
+from course.grading.spec import Answer, Case, Network, Property
+
+HAND = Network("hand")
+HAND_INPUT = np.array([[[[3.0, 1.0]], [[1.0, 2.0]]]])  # (1, 2, 1, 2): the lecture's example
+
+
+def in_torch(function: Answer) -> Callable[[Mapping[str, Any]], np.ndarray]:
+    """The function of the same name in `course.reference`, for NumPy arguments.
+
+    Torch is imported when the reference is first asked, not when the spec is read.
+    """
+
+    def reference(arguments: Mapping[str, Any]) -> np.ndarray:
+        import torch
+
+        from course.reference import networks
+
+        twin = import_module(function.__module__.replace(".methods.", ".reference."))
+        ready: dict[str, Any] = {}
+        for name, value in arguments.items():
+            if isinstance(value, Network):
+                model = realise({name: value})[name]
+                ready[name] = networks.build(value.name, model.state_dict(), value.dtype)
+            elif name == "target":
+                ready[name] = torch.tensor(np.broadcast_to(value, len(arguments["x"])))
+            else:
+                ready[name] = torch.tensor(value) if isinstance(value, np.ndarray) else value
+        return getattr(twin, function.__name__)(**ready).detach().numpy()
+
+    return reference
+
+
+def telling_targets(model: Network, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Classes that are neither class 0 nor the predicted one, so that mixing them up shows."""
+    logits = realise({"model": model})["model"](Tensor(x)).data
+    others = [[c for c in range(1, len(row)) if c != row.argmax()] for row in logits]
+    return np.array([rng.choice(classes) for classes in others])
+
+
+def image_cases(rng: np.random.Generator) -> list[Case]:
+    """A batch of colour images higher than wide, one target for a batch, single precision, and
+    real digits: those in double precision, since their straight strokes make exact ties in
+    max-pooling, which single precision may break either way."""
+    from course.data import mnist
+
+    network = Network("small_cnn", seed=int(rng.integers(1 << 31)))
+    x = rng.normal(size=(4, 3, 8, 6))
+    digits = mnist().x_test[rng.choice(2000, 3, replace=False)].astype(np.float64)
+    trained = Network("mnist_cnn")
+    single = Network("small_cnn", network.seed, "float32")
+    return [
+        Case("batch", {"model": network, "x": x, "target": telling_targets(network, x, rng)}),
+        Case("one target", {"model": network, "x": x[:2], "target": 3}),
+        Case(
+            "digits",
+            {"model": trained, "x": digits, "target": telling_targets(trained, digits, rng)},
+        ),
+        Case(
+            "single precision",
+            {"model": single, "x": x.astype(np.float32), "target": 2},
+            tolerance=1e-4,
+        ),
+    ]
+
+
+def _alone(index: int) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    def vary(arguments: dict[str, Any]) -> dict[str, Any]:
+        one = slice(index, index + 1)
+        return {**arguments, "x": arguments["x"][one], "target": arguments["target"][one]}
+
+    return vary
+
+
+def _other_weights(arguments: dict[str, Any]) -> dict[str, Any]:
+    model: Network = arguments["model"]
+    return {**arguments, "model": Network(model.name, model.seed + 1, model.dtype)}
+
+
+MANNERS = (
+    Property(
+        "batch",
+        case="batch",
+        variations=(_alone(0), _alone(3)),
+        holds=lambda all_, first, last: (
+            np.allclose(all_[:1], first, rtol=1e-4) and np.allclose(all_[3:], last, rtol=1e-4)
+        ),
+        says="an image explained alone gets another map than in a batch; treat each by itself",
+    ),
+    Property(
+        "weights",
+        case="batch",
+        variations=(_other_weights,),
+        holds=lambda one, other: not np.allclose(one, other, rtol=1e-2),
+        says="other weights give the same answer; it must come from the model",
+    ),
+)
