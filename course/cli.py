@@ -128,7 +128,7 @@ def derive(
     into: Annotated[Path, typer.Option(help="The repository.")] = Path(),
 ) -> None:
     """Write exercises/ and solutions/ from the library and the specs."""
-    from course.authoring.derive import derived
+    from course.authoring.derive import derived, write
     from course.specs import modules
 
     files = derived(modules(), into)
@@ -137,9 +137,9 @@ def derive(
         if check_only:
             console.print(f"{path} differs from what `course author derive` writes")
         else:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(files[path])
-            console.print(f"wrote {path}")
+            backup = write(path, files[path])
+            kept = f" (what was there is in {backup})" if backup else ""
+            console.print(f"wrote {path}{kept}", soft_wrap=True)
     if not stale:
         console.print(f"{len(files)} derived files are as they should be")
     raise typer.Exit(1 if check_only and stale else 0)

@@ -93,6 +93,21 @@ def test_derive_check_sees_an_edit(run):
     assert (code, "solutions/05_saliency.py differs" in output) == (1, True)
 
 
+def test_derive_never_loses_answers(run):
+    path, backups = Path("exercises/05_saliency.py"), Path("exercises")
+    stubs = path.read_text()
+    for k in (1, 2):
+        path.write_text(stubs.replace("    raise NotImplementedError", f"    return {k} * x", 1))
+        code, output = run("author", "derive")
+        assert code == 0
+        assert f"(what was there is in exercises/05_saliency.py.backup{k})" in output
+        assert path.read_text() == stubs
+        assert f"return {k} * x" in (backups / f"05_saliency.py.backup{k}").read_text()
+    path.write_text(stubs.replace("# ## 05.1", "# ## 5.1"))  # no answers: nothing to keep
+    assert run("author", "derive")[0] == 0
+    assert len(list(backups.glob("*.backup*"))) == 2
+
+
 def test_committed_solutions_are_derived():
     from course.authoring.derive import derived
     from course.specs import modules

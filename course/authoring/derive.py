@@ -55,6 +55,30 @@ def derived(specs: tuple[ModuleSpec, ...], root: Path) -> dict[Path, str]:
     return files
 
 
+def write(path: Path, text: str) -> Path | None:
+    """Write a derived file. If a learner had written answers into it, they are kept in a backup
+    beside it, whose path is returned."""
+    backup = None
+    learners = path.parent.name == "exercises" and path.is_file()
+    if learners and has_answers(path.read_text(encoding="utf-8")):
+        taken = len(list(path.parent.glob(f"{path.name}.backup*")))
+        backup = path.with_name(f"{path.name}.backup{taken + 1}")
+        path.replace(backup)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return backup
+
+
+def has_answers(text: str) -> bool:
+    """Does any function do more than to raise NotImplementedError? (Or is the file beyond us?)"""
+    try:
+        functions = [n for n in ast.parse(text).body if isinstance(n, ast.FunctionDef)]
+    except SyntaxError:
+        return True
+    refusal = ast.dump(ast.parse(STUB.strip()).body[0])
+    return any(ast.dump(f.body[-1]) != refusal for f in functions)
+
+
 def stub(function: Answer) -> str:
     """Signature and docstring, and an honest refusal for a body."""
     lines, definition = _definition(function)

@@ -97,6 +97,6 @@ def comparison(got: np.ndarray, want: np.ndarray) -> str:
 
 
 def _finish(ax: Any, shown: Any, title: str) -> Any:
-    ax.set_title(title, fontsize=9)
+    ax.set_title(title, fontsize=10)
     ax.set_axis_off()
     return shown
