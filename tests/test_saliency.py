@@ -48,6 +48,23 @@ def test_digits_equal_torch(method, name, dtype):
     assert_close(ours, want.detach().numpy(), TOLERANCE[dtype])
 
 
+def test_every_digit_up_to_ties():
+    """In double precision all agree. In single precision a straight stroke makes exact ties in
+    max-pooling, and the rounding of the matrix product may decide one: Torch's map and ours then
+    differ, both right, on about one image in a hundred; everywhere else the maps are equal."""
+    data = mnist()
+    target = (data.y_test[:400].astype(int) + 3) % 9 + 1
+    shares = {}
+    for dtype, tolerance in TOLERANCE.items():
+        model, theirs = twin("mnist_cnn", dtype)
+        x = data.x_test[:400].astype(dtype)
+        want = reference.gradient(theirs, torch.tensor(x), torch.tensor(target)).numpy()
+        difference = np.abs(gradient(model, x, target) - want).max(axis=(1, 2, 3))
+        shares[dtype] = (difference <= tolerance * np.abs(want).max(axis=(1, 2, 3))).mean()
+    assert shares["float64"] == 1
+    assert shares["float32"] > 0.97
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", ["mnist_mlp", "mnist_cnn"])
 def test_digits_equal_captum(name, dtype):

@@ -127,7 +127,10 @@ def conv(x: Array, w: Array, bias: Any, stride: Pair, padding: Pair, dilation: P
     y = np.empty((*view.shape[:3], o), np.result_type(x, w))
     for where, patch in im2col(view, o):
         part = y[where].reshape(-1, o)
-        np.matmul(patch, matrix, out=part)
+        if patch.flags.c_contiguous:
+            np.matmul(patch, matrix, out=part)
+        else:  # this way round equal patches round equally: ties in max-pooling stay ties
+            part[...] = (matrix.T @ patch.T).T
         if bias is not None:
             part += bias  # now, while the block is in the cache
     return channels_first(y)

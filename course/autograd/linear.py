@@ -21,7 +21,10 @@ def matmul(a: Tensor, b: Any) -> Tensor:
         raise ValueError(f"matmul needs matrices, got shapes {a.shape} and {b.shape}")
     if a.shape[-1] != b.shape[-2]:
         raise ValueError(f"matmul: {a.shape} @ {b.shape}: {a.shape[-1]} is not {b.shape[-2]}")
-    return record("matmul", a.data @ b.data, a, b)
+    try:
+        return record("matmul", a.data @ b.data, a, b)
+    except ValueError:
+        raise ValueError(f"matmul: batches {a.shape} and {b.shape} do not broadcast") from None
 
 
 defvjp(
@@ -31,6 +34,11 @@ defvjp(
 )
 
 
+def check_bias(op: str, weight: Tensor, bias: Tensor | None) -> None:
+    if bias is not None and bias.shape != weight.shape[:1]:
+        raise ValueError(f"{op}: bias {bias.shape} does not fit weight {weight.shape}")
+
+
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """x Wᵀ + b for x (..., in), W (out, in), b (out,)."""
     if x.shape[-1] != weight.shape[1]:
@@ -38,6 +46,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
             f"linear: the input ends in {x.shape[-1]} features, the weight {weight.shape} "
             f"takes {weight.shape[1]}"
         )
+    check_bias("linear", weight, bias)
     y = times_transposed(x.data, weight.data)
     return record("linear", y if bias is None else y + bias.data, x, weight, bias)
 

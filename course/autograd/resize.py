@@ -92,10 +92,10 @@ def _resampling_matrix(n: int, out: int, step: float, mode: str, align_corners: 
     elif align_corners:
         source = i * ((n - 1) / max(out - 1, 1))
     else:
-        source = np.maximum((i + 0.5) * step - 0.5, 0)
+        source = (i + 0.5) * step - 0.5
     left = np.minimum(source.astype(np.intp), n - 1)
     right = np.minimum(left + 1, n - 1)
-    weight = np.clip(source - left, 0, 1)
+    weight = np.clip(source - left, 0, 1)  # outside the image, its edge
     matrix = np.zeros((out, n))
     np.add.at(matrix, (i, left), 1 - weight)
     np.add.at(matrix, (i, right), weight)

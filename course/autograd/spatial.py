@@ -11,6 +11,7 @@ import numpy as np
 
 from course.autograd import kernels
 from course.autograd.kernels import Pair, out_size
+from course.autograd.linear import check_bias
 from course.autograd.rules import Array, defvjp
 from course.autograd.shapes import cat, mean
 from course.autograd.tensor import Tensor, method, record
@@ -45,6 +46,7 @@ def conv2d(
             f"conv2d: x has {x.shape[1]} channels, but weight {weight.shape} with groups={groups} "
             f"takes {weight.shape[1] * groups}"
         )
+    check_bias("conv2d", weight, bias)
     _check_window("conv2d", x.shape, weight.shape[2:], stride, padding, dilation)
     depthwise = weight.shape[:2] == (groups, 1) and dilation == (1, 1)
     if groups > 1 and not depthwise:

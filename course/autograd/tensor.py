@@ -165,7 +165,7 @@ def topological_order(output: Tensor) -> list[Tensor]:
             seen.add(id(tensor))
             stack.append((tensor, True))
             if tensor.node is not None:
-                stack.extend((t, False) for t in tensor.node.inputs if t is not None)
+                stack += [(t, False) for t in tensor.node.inputs if t is not None]
     return order
 
 
@@ -183,7 +183,7 @@ def pull_back(
                 "this graph was freed by an earlier backward pass; "
                 "pass retain_graph=True to that one to walk it twice"
             )
-        if tensor.node and any(id(t) in needed for t in tensor.node.inputs):
+        if tensor.node and not needed.isdisjoint(map(id, tensor.node.inputs)):
             needed.add(id(tensor))
     vjps = current_rules()
     while order:  # popping lets each activation go as soon as it has been used

@@ -1,4 +1,5 @@
-"""The methods and networks a second time, in Torch: the oracle that answers are compared with.
+"""The methods and networks a second time, in Torch: the oracle of the checks.
 
-Nothing here imports `course.autograd`, `course.nn`, `course.models` or `course.methods`.
+Nothing here imports `course.autograd`, `course.nn`, `course.models` or
+`course.methods`.
 """

@@ -1,4 +1,4 @@
-"""The methods of `course.methods.saliency`, derived a second time with Torch's autograd."""
+"""The methods of `course.methods.saliency`, a second time, in Torch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Model = Callable[[Tensor], Tensor]
 
 
 def gradient(model: Model, x: Tensor, target: Tensor) -> Tensor:
-    """∂S_c/∂x for logits S: x (N, ...), target (N,); returns a tensor shaped like x."""
+    """∂S_c/∂x for logits S: x (N, ...), target (N,); returns the shape of x."""
     x = x.detach().requires_grad_()
     score = model(x).gather(1, target[:, None])
     return torch.autograd.grad(score.sum(), x)[0]
