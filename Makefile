@@ -47,8 +47,9 @@ book/_build/.built: book/_build/.library $(PAGES)
 serve: book ## open the book in a browser
 	@$(BIN)/python book/serve.py
 
+# Each of the workers keeps to one thread, else they get in each other's way.
 test: $(INSTALLED) ## run all tests (tests/ and solutions/, never your exercises/)
-	@$(BIN)/python -m pytest -n auto tests solutions
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto tests solutions
 
 LIGHT = .venv-light-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 
@@ -58,7 +59,7 @@ test-light: ## the tests that need no Torch, for example with PYTHON=python3.13
 	@$(LIGHT)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
 		numpy pillow matplotlib typer rich pytest hypothesis hatchling
 	@$(LIGHT)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
-	@$(LIGHT)/bin/python -m pytest -p tests.without_torch tests
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(LIGHT)/bin/python -m pytest -p tests.without_torch tests
 
 lint: $(INSTALLED) ## ruff: errors, style and formatting
 	@$(BIN)/ruff check .
@@ -76,7 +77,8 @@ check: ## everything that CI does
 check-wheel: $(INSTALLED) ## build the wheel, install it in a fresh environment, use it elsewhere
 	@.ci/check_wheel $(BIN)/python
 
-bench: $(INSTALLED) ## measure the engine beside its peers
+bench: $(INSTALLED) ## install the engine's peers and measure it beside them
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	@$(BIN)/python -m benchmarks
 
 clean: ## remove what was built, keep the environment

@@ -266,10 +266,10 @@ def visit(browser: Any, base: str, width: int, scheme: str) -> dict[str, list[st
     report = {}
     for name in sorted(path.name for path in HTML.glob("*.html")):
         page.goto(f"{base}/{name}")
-        page.wait_for_load_state("networkidle")
         page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true; })")
         page.evaluate("() => window.MathJax?.startup?.promise")
         page.evaluate("() => document.fonts.ready.then(() => true)")
+        page.wait_for_timeout(100)  # for whatever starts late
         assert page.evaluate("document.documentElement.dataset.theme") == scheme
         if found := [*wrong, *page.evaluate(INSPECT)]:
             report[name] = found
