@@ -249,10 +249,13 @@ def test_efficientnet_on_photographs(efficientnet, efficientnet_twin):
 
 
 def test_efficientnet_gradient_on_a_photograph_equals_torch(efficientnet, efficientnet_twin):
+    """In single precision a few ReLU6 of either engine stand on the other side of a kink: over 14
+    photographs the median distance from double precision was 1e-4 (ours) and 1e-3 (Torch's), the
+    largest 7e-3. Double precision has the sharp bound, in test_saliency."""
     x = preprocess(photo("farm_animals_owl").image)
     _, gradient = logits_and_gradient(efficientnet, x, np.array([24]))
     _, expected = torch_logits_and_gradient(efficientnet_twin, x, np.array([24]))
-    assert relative_l2(gradient, expected) <= 1e-3
+    assert relative_l2(gradient, expected) <= 2e-2
 
 
 def test_top5_wants_imagenet_logits():
