@@ -138,7 +138,9 @@ class ExerciseSheet(SphinxDirective):
         std = self.env.domaindata["std"]
         std["labels"][label] = (self.env.docname, label, title)
         std["anonlabels"][label] = (self.env.docname, label)
-        self.parse_into(section, module, exercise)
+        self.parse_into(
+            section, module, exercise, f"The chapter's section: {{ref}}`{exercise.anchor}`."
+        )
         return section
 
     def box(self, module: ModuleSpec, exercise: Exercise) -> nodes.admonition:
@@ -152,9 +154,11 @@ class ExerciseSheet(SphinxDirective):
         self.parse_into(box, module, exercise)
         return box
 
-    def parse_into(self, parent: nodes.Element, module: ModuleSpec, exercise: Exercise) -> None:
+    def parse_into(
+        self, parent: nodes.Element, module: ModuleSpec, exercise: Exercise, first: str = ""
+    ) -> None:
         here = Path(self.env.doc2path(self.env.docname)).parent
-        text = "\n".join(describe(module, exercise, here))
+        text = "\n".join([first, "", *describe(module, exercise, here)])
         self.state.nested_parse(StringList(text.splitlines(), "exercise-sheet"), 0, parent)
 
 
