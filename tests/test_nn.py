@@ -207,6 +207,7 @@ def test_gradient_with_respect_to_attention_is_the_derivative():
     y, captured = nn.capture(layer, x, ["weights"])
     seed = np.random.default_rng(2).normal(size=y.shape)
     found = grad((y * Tensor(seed)).sum(), captured["weights"])
+    assert (np.abs(found) > 1e-6).all()
     layer.weights = moved = Shift()
     base = (layer(x).data * seed).sum()
     for index in ((0, 0, 1, 2), (0, 2, 3, 3)):

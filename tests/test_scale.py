@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from course import progress
-from course.data import mnist
+from course.autograd import Tensor
+from course.data import mnist, movie_words
 from course.methods.saliency import gradient
 from course.methods.scale import mean_over
 from course.models import build
@@ -61,13 +62,29 @@ def test_chunks_do_not_change_the_result(method, dtype, digits):
 
 def test_integrated_gradients_add_up_to_the_change_of_the_score(digits):
     """Completeness (Sundararajan et al. 2017): no number here comes from the code under test."""
-    from course.autograd import Tensor
-
     model = build("mnist_cnn", dtype=np.float64)
     x, target = digits[0].astype(np.float64), digits[1]
     scores = [model(Tensor(a * x)).data[np.arange(len(x)), target] for a in (0, 1)]
     found = integrated_gradients(model, x, target, 100, chunk=50).sum(axis=(1, 2, 3))
     np.testing.assert_allclose(found, scores[1] - scores[0], rtol=0.02)
+
+
+def test_sentences_of_unequal_length_take_their_masks_along():
+    """Completeness on word vectors, from padding to the words: `rows` finds each version's mask."""
+    model, words = build("text_attention", dtype=np.float64), movie_words()
+    ids = words.encode_batch(["A dull and charmless mess.", "Wonderful"])
+    mask, target = ids != 0, np.array([1, 0])
+    start, end = (model.embedding(i).data for i in (np.zeros_like(ids), ids))
+
+    def on_batch(vectors, rows):
+        read = lambda e: model.from_embeddings(e, mask[rows])  # noqa: E731
+        return gradient(read, vectors, target[rows])
+
+    steps = [start + (k + 0.5) / 200 * (end - start) for k in range(200)]  # the midpoint rule
+    found = (end - start) * mean_over(on_batch, steps, chunk=33)
+    scores = [model.from_embeddings(Tensor(e), mask).data[[0, 1], target] for e in (start, end)]
+    np.testing.assert_allclose(found.sum(axis=(1, 2)), scores[1] - scores[0], rtol=1e-3)
+    assert (found[~mask] == 0).all()
 
 
 def test_weighted_mean_by_hand():
