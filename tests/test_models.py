@@ -293,11 +293,17 @@ def test_efficientnet_on_photographs(efficientnet, efficientnet_twin):
         np.testing.assert_allclose([g[1] for g in guesses], probabilities[i].numpy(), atol=1e-3)
 
 
-def test_efficientnet_gradient_on_a_photograph_equals_torch(efficientnet, efficientnet_twin):
-    x = preprocess(photo("farm_animals_owl").image)
-    _, gradient = logits_and_gradient(efficientnet, x, np.array([24]))
-    _, expected = torch_logits_and_gradient(efficientnet_twin, x, np.array([24]))
-    assert relative_l2(gradient, expected) <= 1e-3
+def test_efficientnet_gradient_on_a_photograph_equals_torch(efficientnet):
+    """In float64. In float32 an activation beside a kink may round to the other side, in Torch as
+    in ours: Torch's own gradient here is 3e-3 from its float64 one."""
+    x, target = preprocess(photo("farm_animals_owl").image), np.array([24])
+    wide = build("efficientnet_lite0", dtype=np.float64)
+    twin = reference.build("efficientnet_lite0", wide.state_dict(), "float64")
+    _, expected = torch_logits_and_gradient(twin, x.astype(np.float64), target)
+    for model, tolerance in ((wide, 1e-9), (efficientnet, 1e-2)):
+        dtype = model.fc.weight.dtype
+        _, gradient = logits_and_gradient(model, x.astype(dtype), target)
+        assert relative_l2(gradient, expected) <= tolerance
 
 
 def test_top5_wants_imagenet_logits():
