@@ -24,6 +24,22 @@ def test_mnist_is_balanced_and_scaled():
         assert x[:, :, 4:24, 4:24].mean() > 1.5 * x.mean()  # ink in the middle, paper around it
 
 
+def test_fashion_mnist_is_balanced_and_scaled():
+    clothes = data.fashion_mnist()
+    assert clothes.x_train.shape == (12000, 1, 28, 28)
+    assert clothes.x_test.shape == (2000, 1, 28, 28)
+    assert np.bincount(clothes.y_train).tolist() == [1200] * 10
+    assert np.bincount(clothes.y_test).tolist() == [200] * 10
+    assert clothes.x_test.dtype == np.float32
+    assert (clothes.x_test.min(), clothes.x_test.max()) == (0, 1)
+    assert len(data.FASHION_LABELS) == 10
+    # The labels' order: trousers (1) are two columns, bags (8) wide, shoes (5, 7, 9) flat.
+    mean = [clothes.x_train[clothes.y_train == i, 0].mean(axis=0) for i in range(10)]
+    assert mean[1][24, 14] < 0.5 * mean[1][24, [10, 17]].mean()
+    assert all(mean[i][:8].mean() < 0.1 < mean[i][14:22].mean() for i in (5, 7))
+    assert mean[9][4:8].mean() > 2 * mean[7][4:8].mean()
+
+
 def test_photographs_are_free_and_credited():
     animals, objects = data.photos("photos_cc0_pd"), data.photos("photos_4class")
     assert (len(animals), len(objects)) == (29, 121)

@@ -5,9 +5,18 @@ import pytest
 import torch
 
 from course.autograd import Tensor, grad, no_grad
-from course.data import data_file, imagenet_labels, mnist, photo, photos, preprocess
+from course.data import (
+    data_file,
+    fashion_mnist,
+    imagenet_labels,
+    mnist,
+    photo,
+    photos,
+    preprocess,
+)
+from course.experiments import train_fashion
 from course.experiments.train_mnist import shift, train
-from course.models import NETWORKS, HandNetwork, build, mnist_cnn, mnist_mlp, top5
+from course.models import NETWORKS, HandNetwork, build, fashion_cnn, mnist_cnn, mnist_mlp, top5
 from course.models.efficientnet import SameConv2d
 from course.nn import Conv2d, Linear, accuracy, capture
 from course.reference import networks as reference
@@ -17,8 +26,10 @@ SHAPES = {
     "small_cnn": (4, 3, 8, 6),
     "mnist_mlp": (4, 1, 28, 28),
     "mnist_cnn": (4, 1, 28, 28),
+    "fashion_cnn": (4, 1, 28, 28),
     "efficientnet_lite0": (2, 3, 65, 96),
 }
+TEXT = ("text_cnn", "text_attention", "minilm")  # these read integers: see their own tests
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +75,7 @@ def randomise(model, rng):
 
 def test_both_registries_have_the_same_networks():
     assert list(NETWORKS) == list(reference.NETWORKS)
+    assert set(NETWORKS) == {*SHAPES, *TEXT}
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -73,9 +85,19 @@ def test_parameter_names_and_shapes_are_torchs(name):
     assert list(ours.items()) == list(theirs.items())
 
 
+@pytest.mark.parametrize("name", NETWORKS)
+def test_parameters_go_to_torch_and_back(name):
+    model = build(name)
+    state = model.state_dict()
+    back = reference.state_arrays(reference.build(name, state))
+    model.load_state_dict({key: value * 0 for key, value in state.items()})
+    for key, value in model.load_state_dict(back).state_dict().items():
+        np.testing.assert_array_equal(value, state[key])
+
+
 @pytest.mark.parametrize("weights", ["as built", "random"])
 @pytest.mark.parametrize("seed", [0, 1, 2])
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", SHAPES)
 def test_logits_and_input_gradient_equal_torch(name, seed, weights):
     rng = np.random.default_rng(seed)
     model = build(name, seed, np.float64)
@@ -168,8 +190,14 @@ def test_shipped_mnist_networks_reach_97_percent(network, digits):
     assert accuracy(network(), digits.x_test, digits.y_test) >= 0.97
 
 
-def test_shipped_mnist_weights_are_small():
-    paths = [data_file(f"weights/{name}.npz") for name in ("mnist_mlp", "mnist_cnn")]
+def test_shipped_fashion_network_reaches_88_percent():
+    clothes = fashion_mnist()
+    assert accuracy(fashion_cnn(), clothes.x_test, clothes.y_test) >= 0.88
+
+
+def test_shipped_weights_are_small():
+    names = ("mnist_mlp", "mnist_cnn", "fashion_cnn")
+    paths = [data_file(f"weights/{name}.npz") for name in names]
     assert sum(path.stat().st_size for path in paths) <= 1_000_000
 
 
@@ -183,6 +211,23 @@ def test_training_again_on_a_small_budget(name, epochs, every, bound, digits):
     part = digits._replace(x_train=digits.x_train[::every], y_train=digits.y_train[::every])
     model = train(name, part, epochs, seed=11)
     assert accuracy(model, digits.x_test, digits.y_test) >= bound
+
+
+def test_fashion_training_on_a_small_budget():
+    clothes = fashion_mnist()
+    part = clothes._replace(x_train=clothes.x_train[::4], y_train=clothes.y_train[::4])
+    model = train_fashion.train(part, 2, seed=11)
+    assert accuracy(model, clothes.x_test[::2], clothes.y_test[::2]) >= 0.65
+
+
+def test_clothes_are_mirrored_or_not():
+    images = np.zeros((400, 1, 5, 9), np.float32)
+    images[:, 0, 2, 2] = 1
+    moved = train_fashion.mirror_and_shift(images, np.random.default_rng(0))
+    _, _, rows, columns = np.nonzero(moved)
+    assert (rows.min(), rows.max()) == (1, 3)
+    assert set(columns) == {1, 2, 3, 5, 6, 7}
+    assert (columns > 4).mean() == pytest.approx(0.5, abs=0.1)
 
 
 def test_training_repeats_itself(digits):
@@ -248,14 +293,17 @@ def test_efficientnet_on_photographs(efficientnet, efficientnet_twin):
         np.testing.assert_allclose([g[1] for g in guesses], probabilities[i].numpy(), atol=1e-3)
 
 
-def test_efficientnet_gradient_on_a_photograph_equals_torch(efficientnet, efficientnet_twin):
-    """In single precision a few ReLU6 of either engine stand on the other side of a kink: over 14
-    photographs the median distance from double precision was 1e-4 (ours) and 1e-3 (Torch's), the
-    largest 7e-3. Double precision has the sharp bound, in test_saliency."""
-    x = preprocess(photo("farm_animals_owl").image)
-    _, gradient = logits_and_gradient(efficientnet, x, np.array([24]))
-    _, expected = torch_logits_and_gradient(efficientnet_twin, x, np.array([24]))
-    assert relative_l2(gradient, expected) <= 2e-2
+def test_efficientnet_gradient_on_a_photograph_equals_torch(efficientnet):
+    """In float64. In float32 an activation beside a kink may round to the other side, in Torch as
+    in ours: Torch's own gradient here is 3e-3 from its float64 one."""
+    x, target = preprocess(photo("farm_animals_owl").image), np.array([24])
+    wide = build("efficientnet_lite0", dtype=np.float64)
+    twin = reference.build("efficientnet_lite0", wide.state_dict(), "float64")
+    _, expected = torch_logits_and_gradient(twin, x.astype(np.float64), target)
+    for model, tolerance in ((wide, 1e-9), (efficientnet, 1e-2)):
+        dtype = model.fc.weight.dtype
+        _, gradient = logits_and_gradient(model, x.astype(dtype), target)
+        assert relative_l2(gradient, expected) <= tolerance
 
 
 def test_top5_wants_imagenet_logits():

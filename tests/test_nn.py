@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from course import nn
+from course import nn, progress
 from course.autograd import Tensor, cross_entropy, grad
-from course.nn import train
 
 LAYERS = {
     "linear": (nn.Linear(5, 3), torch.nn.Linear(5, 3), (4, 5)),
@@ -31,6 +30,20 @@ LAYERS = {
         torch.nn.Conv2d(4, 4, 5, padding=2, groups=4, bias=False),
         (2, 4, 6, 5),
     ),
+    "conv1d": (nn.Conv1d(3, 4, 3, padding=1), torch.nn.Conv1d(3, 4, 3, padding=1), (2, 3, 6)),
+    "valid conv1d without bias": (
+        nn.Conv1d(3, 4, 2, bias=False),
+        torch.nn.Conv1d(3, 4, 2, bias=False),
+        (2, 3, 6),
+    ),
+    "layer_norm": (nn.LayerNorm(5), torch.nn.LayerNorm(5), (2, 3, 5)),
+    "layer_norm with BERT's eps": (
+        nn.LayerNorm(5, eps=1e-12),
+        torch.nn.LayerNorm(5, eps=1e-12),
+        (4, 5),
+    ),
+    "gelu": (nn.GELU(), torch.nn.GELU(), (4, 5)),
+    "softmax": (nn.Softmax(), torch.nn.Softmax(dim=-1), (2, 4, 5)),
     "relu": (nn.ReLU(), torch.nn.ReLU(), (4, 5)),
     "relu6": (nn.ReLU6(), torch.nn.ReLU6(), (4, 5)),
     "max_pool": (nn.MaxPool2d(2), torch.nn.MaxPool2d(2), (2, 3, 6, 5)),
@@ -84,6 +97,8 @@ def assert_same_parameters(ours, theirs, rtol=1e-12):
 def test_layer_and_its_gradients_equal_torch(name):
     layer, twin, shape = LAYERS[name]
     layer.to(np.float64)
+    for p in layer.parameters():  # biases start at zero, factors at one: these would hide mistakes
+        p.data = p.data + np.random.default_rng(3).normal(size=p.shape)
     twin.double().load_state_dict(torch_state(layer))
     values = np.random.default_rng(2).normal(scale=4, size=shape)
     x, x_torch = Tensor(values, requires_grad=True), torch.tensor(values, requires_grad=True)
@@ -96,6 +111,166 @@ def test_layer_and_its_gradients_equal_torch(name):
     np.testing.assert_allclose(x.grad, x_torch.grad.numpy(), rtol=1e-11, atol=1e-11)
     for ours, theirs in zip(layer.parameters(), twin.parameters(), strict=True):
         np.testing.assert_allclose(ours.grad, theirs.grad.numpy(), rtol=1e-11, atol=1e-11)
+
+
+def test_batch_norm_equals_torch_while_it_trains_and_afterwards():
+    rng = np.random.default_rng(0)
+    layer = nn.BatchNorm2d(3, eps=1e-3, momentum=0.2).to(np.float64)
+    twin = torch.nn.BatchNorm2d(3, eps=1e-3, momentum=0.2).double()
+    layer.weight.data, layer.bias.data = rng.normal(size=(2, 3))
+    state = {**torch_state(layer), "num_batches_tracked": torch.tensor(0)}
+    assert set(state) == set(twin.state_dict())
+    twin.load_state_dict(state)
+    for training in (True, True, False):
+        layer.train(training)
+        twin.train(training)
+        values = rng.normal(2, 3, size=(4, 3, 5, 2))
+        x, x_torch = Tensor(values, requires_grad=True), torch.tensor(values, requires_grad=True)
+        layer.zero_grad()
+        twin.zero_grad()
+        y, y_torch = layer(x), twin(x_torch)
+        (y * y * y).sum().backward()
+        (y_torch**3).sum().backward()
+        np.testing.assert_allclose(y.data, y_torch.detach().numpy(), rtol=1e-11, atol=1e-11)
+        np.testing.assert_allclose(x.grad, x_torch.grad.numpy(), rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(layer.weight.grad, twin.weight.grad.numpy(), rtol=1e-9)
+        np.testing.assert_allclose(layer.bias.grad, twin.bias.grad.numpy(), rtol=1e-9)
+        expected = twin.state_dict()
+        for name, value in layer.state_dict().items():
+            np.testing.assert_allclose(value, expected[name].numpy(), rtol=1e-12)
+
+
+def test_fit_trains_in_training_mode_and_leaves_it():
+    model = nn.Sequential(nn.Conv2d(2, 4, 4), nn.BatchNorm2d(4), nn.Flatten())
+    assert not model[1].training
+    x, y = examples(8)
+    nn.fit(model, x, y, nn.SGD(model.parameters(), 0.1), 1, 4, np.random.default_rng(0))
+    assert not model[1].training
+    assert (model[1].running_mean.data != 0).all()
+    model[1].reset_parameters(np.random.default_rng(0))
+    for name, value in model[1].state_dict().items():
+        assert (value == (name in ("weight", "running_var"))).all()
+
+
+def test_embedding_and_its_gradient_equal_torch():
+    layer, twin = nn.Embedding(7, 4).to(np.float64), torch.nn.Embedding(7, 4).double()
+    twin.load_state_dict(torch_state(layer))
+    ids, seed = np.array([[3, 0, 3], [6, 3, 1]]), np.random.default_rng(0).normal(size=(2, 3, 4))
+    y, y_torch = layer(ids), twin(torch.tensor(ids))
+    np.testing.assert_array_equal(y.data, y_torch.detach().numpy())
+    y.backward(seed)
+    y_torch.backward(torch.tensor(seed))
+    np.testing.assert_allclose(layer.weight.grad, twin.weight.grad.numpy(), rtol=1e-12)
+
+
+def attention_pair(seed=0):
+    """Our layer and Torch's, with the same random weights and biases, in float64."""
+    rng = np.random.default_rng(seed)
+    layer = nn.MultiHeadAttention(12, 3, rng).to(np.float64)
+    layer.in_proj_bias.data = rng.normal(size=36)
+    layer.out_proj.bias.data = rng.normal(size=12)
+    twin = torch.nn.MultiheadAttention(12, 3, batch_first=True).double()
+    twin.load_state_dict(torch_state(layer))
+    return layer, twin
+
+
+MASK = np.array([[True] * 5, [True, True, True, False, False]])
+
+
+@pytest.mark.parametrize("mask", [None, MASK, np.tril(np.ones((5, 5), bool))])
+def test_attention_its_weights_and_gradients_equal_torch(mask):
+    layer, twin = attention_pair()
+    values = np.random.default_rng(1).normal(size=(2, 5, 12))
+    x, x_torch = Tensor(values, requires_grad=True), torch.tensor(values, requires_grad=True)
+    hidden = {}  # Torch's masks say where nobody may look
+    if mask is not None and len(mask) == 2:
+        hidden, mask = {"key_padding_mask": torch.tensor(~mask)}, mask[:, None, None]
+    elif mask is not None:
+        hidden = {"attn_mask": torch.tensor(~mask)}
+    with nn.capturing(layer, ["weights"]) as captured:
+        y = layer(x, mask)
+    y_torch, weights = twin(x_torch, x_torch, x_torch, average_attn_weights=False, **hidden)
+    np.testing.assert_allclose(y.data, y_torch.detach().numpy(), rtol=1e-9, atol=1e-11)
+    np.testing.assert_allclose(captured["weights"].data, weights.detach().numpy(), atol=1e-12)
+    seed = np.random.default_rng(2).normal(size=y.shape)
+    y.backward(seed)
+    y_torch.backward(torch.tensor(seed))
+    np.testing.assert_allclose(x.grad, x_torch.grad.numpy(), rtol=1e-9, atol=1e-11)
+    for ours, theirs in zip(layer.parameters(), twin.parameters(), strict=True):
+        np.testing.assert_allclose(ours.grad, theirs.grad.numpy(), rtol=1e-9, atol=1e-11)
+
+
+def test_gradient_with_respect_to_attention_is_the_derivative():
+    """Each weight was moved by itself; the output is linear in them, so a step of one is exact."""
+    layer, _ = attention_pair()
+    x = Tensor(np.random.default_rng(1).normal(size=(1, 4, 12)))
+    y, captured = nn.capture(layer, x, ["weights"])
+    seed = np.random.default_rng(2).normal(size=y.shape)
+    found = grad((y * Tensor(seed)).sum(), captured["weights"])
+    assert (np.abs(found) > 1e-6).all()
+    layer.weights = moved = Shift()
+    base = (layer(x).data * seed).sum()
+    for index in ((0, 0, 1, 2), (0, 2, 3, 3)):
+        moved.index = index
+        assert (layer(x).data * seed).sum() - base == pytest.approx(found[index], rel=1e-9)
+
+
+class Shift(nn.Softmax):
+    """Attention with one weight raised by 1: what an intervention on a head looks like."""
+
+    index = None
+
+    def forward(self, x):
+        weights = super().forward(x)
+        if self.index:
+            weights.data[self.index] += 1
+        return weights
+
+
+@pytest.mark.parametrize("padded", [False, True])
+def test_transformer_block_and_its_gradients_equal_torch(padded):
+    rng = np.random.default_rng(0)
+    layer = nn.TransformerBlock(12, 3, 20, layer_norm_eps=1e-6, rng=rng).to(np.float64)
+    for p in layer.parameters():
+        p.data = p.data + rng.normal(scale=0.2, size=p.shape)
+    twin = torch.nn.TransformerEncoderLayer(
+        12, 3, 20, dropout=0, activation="gelu", layer_norm_eps=1e-6, batch_first=True
+    ).double()
+    assert list(layer.state_dict()) == list(twin.state_dict())
+    twin.load_state_dict(torch_state(layer))
+    values, seed = rng.normal(size=(2, 2, 5, 12))
+    x, x_torch = Tensor(values, requires_grad=True), torch.tensor(values, requires_grad=True)
+    y = layer(x, MASK[:, None, None] if padded else None)
+    y_torch = twin(x_torch, src_key_padding_mask=torch.tensor(~MASK) if padded else None)
+    np.testing.assert_allclose(y.data, y_torch.detach().numpy(), rtol=1e-9, atol=1e-10)
+    y.backward(seed)
+    y_torch.backward(torch.tensor(seed))
+    np.testing.assert_allclose(x.grad, x_torch.grad.numpy(), rtol=1e-9, atol=1e-10)
+    for ours, theirs in zip(layer.parameters(), twin.parameters(), strict=True):
+        np.testing.assert_allclose(ours.grad, theirs.grad.numpy(), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: nn.MultiHeadAttention(12, 5), "num_heads must divide embed_dim, got num_heads=5"),
+        (
+            lambda: nn.MultiHeadAttention(12, 3)(Tensor(np.ones((2, 5, 8)))),
+            r"sequences \(N, T, 12\), got shape \(2, 5, 8\)",
+        ),
+        (
+            lambda: nn.BatchNorm2d(3)(Tensor(np.ones((2, 3)))),
+            r"images \(N, C, H, W\), got shape \(2, 3\)",
+        ),
+        (
+            lambda: nn.BatchNorm2d(3).train()(Tensor(np.ones((1, 3, 1, 1)))),
+            r"two numbers a channel, got shape \(1, 3, 1, 1\)",
+        ),
+    ],
+)
+def test_errors_of_normalisation_and_attention(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
 
 
 @pytest.mark.parametrize(
@@ -206,7 +381,7 @@ def test_progress_shows_on_a_terminal_when_it_takes_long(
     if terminal:
         monkeypatch.setenv("FORCE_COLOR", "1")
         monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setattr(train, "PATIENCE", patience)
+    monkeypatch.setattr(progress, "PATIENCE", patience)
     model, _ = two_layers()
     x, y = examples(8)
     nn.fit(model, x, y, nn.SGD(model.parameters(), 0.1), 2, 4, np.random.default_rng(0))
@@ -285,6 +460,15 @@ def test_kaiming_uniform_is_torchs():
     theirs = torch.nn.init.kaiming_uniform_(torch.empty(shape), nonlinearity="relu").numpy()
     assert ours.dtype == np.float32
     assert ours.var() == pytest.approx(2 / (16 * 5 * 5), rel=0.03)
+    for quantile in (0, 0.25, 0.75, 1):
+        assert np.quantile(ours, quantile) == pytest.approx(np.quantile(theirs, quantile), rel=0.05)
+
+
+def test_xavier_uniform_is_torchs():
+    ours = nn.xavier_uniform((300, 100), np.random.default_rng(0))
+    theirs = torch.nn.init.xavier_uniform_(torch.empty(300, 100)).numpy()
+    assert ours.dtype == np.float32
+    assert ours.var() == pytest.approx(2 / (300 + 100), rel=0.03)
     for quantile in (0, 0.25, 0.75, 1):
         assert np.quantile(ours, quantile) == pytest.approx(np.quantile(theirs, quantile), rel=0.05)
 

@@ -17,6 +17,7 @@ import numpy as np
 from course.data import Mnist, mnist
 from course.models.mnist import MnistCNN, MnistMLP
 from course.nn import Adam, Module, accuracy, fit
+from course.nn.train import Augment
 
 NETWORKS = {"mnist_mlp": MnistMLP, "mnist_cnn": MnistCNN}
 EPOCHS = {"mnist_mlp": 60, "mnist_cnn": 10}
@@ -34,7 +35,7 @@ def shift(images: np.ndarray, rng: np.random.Generator, reach: int = 2) -> np.nd
     )
 
 
-def train(name: str, data: Mnist, epochs: int, seed: int = 0) -> Module:
+def train(name: str, data: Mnist, epochs: int, seed: int = 0, augment: Augment = shift) -> Module:
     """A network trained from random weights: Adam, and a tenth of its rate for the last fifth."""
     rng = np.random.default_rng(seed)
     model = NETWORKS[name](rng)
@@ -42,27 +43,34 @@ def train(name: str, data: Mnist, epochs: int, seed: int = 0) -> Module:
     settle = epochs // 5
     for rate, part in ((1e-3, epochs - settle), (1e-4, settle)):
         optimizer.lr = rate
-        fit(model, data.x_train, data.y_train, optimizer, part, 64, rng, augment=shift)
+        fit(model, data.x_train, data.y_train, optimizer, part, 64, rng, augment)
     return model
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Train the two MNIST networks of the course.")
+def ship(model: Module, path: Path, x: np.ndarray, y: np.ndarray) -> str:
+    """Store the weights as float16 and judge what was stored, on inputs x and classes y."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    model.save(path, dtype=np.float16)
+    right = accuracy(model.load(path), x, y)
+    return f"{path.stem}: {right:.2%} of {len(x)} test examples, {path.stat().st_size / 1e3:.0f} kB"
+
+
+def options(description: str) -> argparse.Namespace:
+    """What every training script can be told."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=WEIGHTS, help="folder for the weights")
-    options = parser.parse_args()
-    options.out.mkdir(parents=True, exist_ok=True)
-    data = mnist()
+    return parser.parse_args()
+
+
+def main() -> None:
+    given, data = options("Train the two MNIST networks of the course."), mnist()
     for name, epochs in EPOCHS.items():
         begin = time.perf_counter()
-        model = train(name, data, epochs, options.seed)
+        model = train(name, data, epochs, given.seed)
         seconds = time.perf_counter() - begin
-        path = options.out / f"{name}.npz"
-        model.save(path, dtype=np.float16)
-        model.load(path)  # what is judged is what is shipped
-        right = accuracy(model, data.x_test, data.y_test)
-        kilobytes = path.stat().st_size / 1000
-        print(f"{name}: {right:.2%} of the test images, {seconds:.0f} s, {kilobytes:.0f} kB")
+        report = ship(model, given.out / f"{name}.npz", data.x_test, data.y_test)
+        print(f"{report}, {seconds:.0f} s")
 
 
 if __name__ == "__main__":

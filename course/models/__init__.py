@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from course.models.efficientnet import EfficientNetLite0, efficientnet_lite0, top5
-from course.models.mnist import MnistCNN, MnistMLP, mnist_cnn, mnist_mlp
+from course.models.minilm import MiniLM, minilm, minilm_pieces, sentence_embedding
+from course.models.mnist import MnistCNN, MnistMLP, fashion_cnn, mnist_cnn, mnist_mlp
+from course.models.text import TextAttention, TextCNN, text_attention, text_cnn
 from course.models.toy import HandNetwork, small_cnn
 from course.nn import Module
 
@@ -18,7 +20,11 @@ NETWORKS: dict[str, Callable[[np.random.Generator], Module]] = {
     "small_cnn": small_cnn,
     "mnist_mlp": lambda rng: mnist_mlp(),
     "mnist_cnn": lambda rng: mnist_cnn(),
+    "fashion_cnn": lambda rng: fashion_cnn(),
     "efficientnet_lite0": lambda rng: efficientnet_lite0(),
+    "text_cnn": lambda rng: text_cnn(),
+    "text_attention": lambda rng: text_attention(),
+    "minilm": lambda rng: minilm(),
 }
 
 
@@ -33,12 +39,21 @@ __all__ = [
     "NETWORKS",
     "EfficientNetLite0",
     "HandNetwork",
+    "MiniLM",
     "MnistCNN",
     "MnistMLP",
+    "TextAttention",
+    "TextCNN",
     "build",
     "efficientnet_lite0",
+    "fashion_cnn",
+    "minilm",
+    "minilm_pieces",
     "mnist_cnn",
     "mnist_mlp",
+    "sentence_embedding",
     "small_cnn",
+    "text_attention",
+    "text_cnn",
     "top5",
 ]

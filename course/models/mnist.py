@@ -1,6 +1,6 @@
-"""Two classifiers of handwritten digits, trained by our own engine.
+"""Two classifiers of handwritten digits, and one of clothes, trained by our own engine.
 
-`python -m course.experiments.train_mnist` made the shipped weights.
+`python -m course.experiments.train_mnist` and `train_fashion` made the shipped weights.
 """
 
 from __future__ import annotations
@@ -60,3 +60,8 @@ def mnist_mlp() -> MnistMLP:
 def mnist_cnn() -> MnistCNN:
     """The CNN with its shipped weights."""
     return MnistCNN().load(data_file("weights/mnist_cnn.npz"))
+
+
+def fashion_cnn() -> MnistCNN:
+    """The same CNN trained on Fashion-MNIST."""
+    return MnistCNN().load(data_file("weights/fashion_cnn.npz"))

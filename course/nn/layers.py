@@ -21,8 +21,17 @@ def kaiming_uniform(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndar
     return rng.uniform(-bound, bound, shape).astype(np.float32)
 
 
+def xavier_uniform(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Uniform numbers of variance 2 / (fan_in + fan_out) (Glorot and Bengio 2010, eq. 16), float32.
+
+    For layers that no ReLU follows. shape: (out, in).
+    """
+    bound = math.sqrt(6 / (shape[0] + shape[1]))
+    return rng.uniform(-bound, bound, shape).astype(np.float32)
+
+
 class _Affine(Module):
-    """What Linear and Conv2d share: a weight, perhaps a bias, and how both are drawn."""
+    """What Linear and the convolutions share: a weight, perhaps a bias, how both are drawn."""
 
     def __init__(self, shape: tuple[int, ...], bias: bool, rng: np.random.Generator | None) -> None:
         self.weight = Tensor(np.zeros(shape, np.float32), requires_grad=True)
@@ -79,6 +88,28 @@ class Conv2d(_Affine):
         return F.conv2d(x, self.weight, self.bias, self.stride, self.padding, groups=self.groups)
 
 
+class Conv1d(_Affine):
+    """Convolution of sequences (N, C, T): one pattern of `kernel_size` steps a channel."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        padding: int = 0,
+        bias: bool = True,
+        rng: np.random.Generator | None = None,
+    ) -> None:
+        super().__init__((out_channels, in_channels, kernel_size), bias, rng)
+        self.padding = padding
+
+    def forward(self, x: Tensor) -> Tensor:
+        """A sequence is an image one pixel wide."""
+        image, kernel = x.reshape(*x.shape, 1), self.weight.reshape(*self.weight.shape, 1)
+        y = F.conv2d(image, kernel, self.bias, padding=(self.padding, 0))
+        return y.reshape(y.shape[:3])
+
+
 class ReLU(Module):
     def forward(self, x: Tensor) -> Tensor:
         return F.relu(x)
@@ -87,6 +118,18 @@ class ReLU(Module):
 class ReLU6(Module):
     def forward(self, x: Tensor) -> Tensor:
         return F.relu6(x)
+
+
+class GELU(Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return F.gelu(x)
+
+
+class Softmax(Module):
+    """Positive numbers that sum to one, along the last dimension."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.softmax(x, dim=-1)
 
 
 class MaxPool2d(Module):

@@ -25,8 +25,14 @@ class Module:
     """Subclasses set tensors and modules as attributes and define `forward`.
 
     Every tensor that is an attribute is a parameter, and attribute names are its name:
-    `model.fc1.weight` is "fc1.weight" in `state_dict`.
+    `model.fc1.weight` is "fc1.weight" in `state_dict`. One that requires no gradient is stored
+    with the others and never trained, as the statistics of `BatchNorm2d`.
+
+    A new module is in evaluation mode, unlike Torch's: here networks are explained more than
+    trained. `fit` switches to training mode and back.
     """
+
+    training = False
 
     def forward(self, *args: Any) -> Tensor:
         raise NotImplementedError(f"{type(self).__name__} defines no forward")
@@ -73,6 +79,15 @@ class Module:
     def zero_grad(self) -> None:
         for p in self.parameters():
             p.grad = None
+
+    def train(self, mode: bool = True) -> Self:
+        """Switch this module and all inside it to training mode (or, with False, back)."""
+        for _, module in self.named_modules():
+            module.training = mode
+        return self
+
+    def eval(self) -> Self:
+        return self.train(False)
 
     def to(self, dtype: Any) -> Self:
         """Convert every parameter in place: float64 for checks, float32 for speed."""
@@ -129,11 +144,14 @@ class Sequential(Module):
     def __len__(self) -> int:
         return len(self.layers)
 
+    def __iter__(self) -> Iterator[Module]:
+        return iter(self.layers)
+
     def __getitem__(self, index: int) -> Module:
         return self.layers[index]
 
     def forward(self, x: Tensor) -> Tensor:
-        for layer in self.layers:
+        for layer in self:
             x = layer(x)
         return x
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import numpy as np
 
 from course.autograd import Tensor, cross_entropy, no_grad
 from course.nn.module import Module
 from course.nn.optim import Optimizer
+from course.progress import progress
 
 Augment = Callable[[np.ndarray, np.random.Generator], np.ndarray]
-PATIENCE = 2.0  # seconds of training before a progress bar is worth the space
 
 
 def fit(
@@ -28,13 +26,15 @@ def fit(
 ) -> list[float]:
     """Minimise the cross-entropy of `model` on inputs x (N, ...) and classes y (N,).
 
+    The model is in training mode meanwhile, and in evaluation mode afterwards.
     rng: shuffles the examples before every epoch, and is handed to `augment`.
     augment: replaces each batch by a varied copy of the same shape.
     Returns the mean loss of each epoch.
     """
     _check_examples(x, y)
-    losses = []
-    with _progress(epochs * -(-len(x) // batch_size)) as show:
+    losses, smooth = [], np.array([np.nan, np.nan])
+    model.train()
+    with progress("training", epochs * -(-len(x) // batch_size)) as advance:
         for _ in range(epochs):
             total = 0.0
             order = rng.permutation(len(x))
@@ -46,9 +46,13 @@ def fit(
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
-                show(loss.item(), float((logits.data.argmax(axis=1) == y[batch]).mean()))
                 total += loss.item() * len(batch)
+                # Single batches jump about: what is shown is a running mean over some twenty.
+                now = np.array([loss.item(), (logits.data.argmax(axis=1) == y[batch]).mean()])
+                smooth = now if np.isnan(smooth[0]) else 0.95 * smooth + 0.05 * now
+                advance(note=f"loss {smooth[0]:.3f}  accuracy {smooth[1]:.1%}")
             losses.append(total / len(x))
+    model.eval()
     return losses
 
 
@@ -67,38 +71,3 @@ def accuracy(model: Module, x: np.ndarray, y: np.ndarray, batch_size: int = 500)
 def _check_examples(x: np.ndarray, y: np.ndarray) -> None:
     if len(x) == 0 or y.shape != (len(x),):
         raise ValueError(f"y must hold one class for each of {len(x)} inputs, got shape {y.shape}")
-
-
-@contextmanager
-def _progress(steps: int) -> Iterator[Callable[[float, float], None]]:
-    """A function to call once a step: on a terminal it draws a bar, if training takes a while."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console()
-    if not console.is_terminal:
-        yield lambda loss, right: None
-        return
-    bar = Progress(
-        TextColumn("training"),
-        BarColumn(),
-        TimeRemainingColumn(),
-        TextColumn("loss {task.fields[loss]:.3f}  accuracy {task.fields[right]:.1%}"),
-        console=console,
-        transient=True,
-    )
-    task = bar.add_task("", total=steps, loss=float("nan"), right=0.0)
-    begin, recent = time.monotonic(), np.array([np.nan, np.nan])
-
-    def show(loss: float, right: float) -> None:
-        """Single batches jump about, so what is shown is a running mean over some twenty."""
-        new = np.array([loss, right])
-        recent[:] = new if np.isnan(recent[0]) else 0.95 * recent + 0.05 * new
-        bar.update(task, advance=1, loss=recent[0], right=recent[1])
-        if time.monotonic() - begin > PATIENCE:
-            bar.start()
-
-    try:
-        yield show
-    finally:
-        bar.stop()

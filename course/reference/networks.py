@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from course.reference.networks_text import MiniLM, TextAttention, TextCNN
+
 
 class HandNetwork(nn.Module):
     """(N, 2, 1, 2) to three logits."""
@@ -145,7 +147,11 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "small_cnn": small_cnn,
     "mnist_mlp": mnist_mlp,
     "mnist_cnn": mnist_cnn,
+    "fashion_cnn": mnist_cnn,
     "efficientnet_lite0": efficientnet_lite0,
+    "text_cnn": TextCNN,
+    "text_attention": TextAttention,
+    "minilm": MiniLM,
 }
 
 
@@ -165,3 +171,8 @@ def build(
     network = NETWORKS[name]().to(getattr(torch, dtype))
     network.load_state_dict({k: torch.tensor(v) for k, v in state.items()})
     return network.eval().requires_grad_(False)
+
+
+def state_arrays(network: nn.Module) -> dict[str, np.ndarray]:
+    """The way back: the parameters of a Torch network as arrays, by name."""
+    return {k: v.numpy(force=True) for k, v in network.state_dict().items()}
