@@ -10,7 +10,8 @@ BIN := $(VENV)/bin
 # What is installed, and what the pages are made of.
 INSTALLED := $(VENV)/.installed
 LIBRARY := $(shell find course -type f ! -path '*/__pycache__/*')
-PAGES := $(shell find lectures book -type f ! -path '*/_build/*' ! -path '*/__pycache__/*')
+PAGES := $(shell find lectures book -type f ! -path '*/_build/*' ! -path '*/__pycache__/*') \
+	benchmarks/results.json
 HTML := book/_build/html
 
 CHECK_PYTHON = $(PYTHON) -c 'import sys; v = sys.version_info; v < (3, 11) and sys.exit("Python 3.11 or newer is needed; $(PYTHON) is %d.%d. Choose another: make PYTHON=python3.11" % v[:2])'

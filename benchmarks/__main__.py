@@ -23,6 +23,7 @@ from benchmarks.peers import PEERS
 from benchmarks.workloads import WORKLOADS, Workload
 
 RESULTS = Path(__file__).with_name("results.json")
+TOLERANCE = 2e-2  # relative L2: in single precision a kink of EfficientNet may flip in any engine
 PACKAGES = ("numpy", "torch", "captum", "jax", "autograd", "mygrad")
 
 
@@ -44,7 +45,7 @@ def measure(workload: Workload, seconds: float, rounds: int) -> dict[str, Any]:
             expected = found
         elif (name, workload.kind) not in NOT_COMPARED:
             off = np.linalg.norm(found - expected) / np.linalg.norm(expected)
-            if found.shape != expected.shape or not off < 1e-3:
+            if found.shape != expected.shape or not off < TOLERANCE:
                 raise AssertionError(f"{name} on {workload.name}: off by {off:.1e} of Torch")
         works[name] = partial(answer, x)
     times = interleave(works, seconds, rounds)
@@ -100,7 +101,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=0.3, help="of each engine in each round")
     options = parser.parse_args()
 
-    console = Console()
+    detected = Console()
+    console = detected if detected.width >= 110 else Console(width=110)
     work = {}
     for workload in WORKLOADS:
         if options.only.lower() in workload.name.lower():
