@@ -143,3 +143,33 @@ def derive(
     if not stale:
         console.print(f"{len(files)} derived files are as they should be")
     raise typer.Exit(1 if check_only and stale else 0)
+
+
+@author.command()
+def prove(
+    which: Annotated[str, typer.Argument(help="A module or exercise; all without one.")] = "",
+    as_json: Annotated[
+        Path | None, typer.Option("--json", help="Write the numbers to this file.")
+    ] = None,
+) -> None:
+    """Prove that every grader grades: right answers, known mistakes, mutants, hostile answers."""
+    from course.authoring.prove import as_results, fingerprint, prove_all
+    from course.specs import modules
+
+    chosen = _select(which)[1] if which else [e for spec in modules() for e in spec.exercises]
+    proofs = []
+    for proof in prove_all(chosen):
+        proofs.append(proof)
+        mark = "[bold green]✓[/]" if proof.holds else "[bold red]✗[/]"
+        console.print(
+            f" {mark} {proof.exercise}  {proof.name:<24} {proof.equivalents} right accepted, "
+            f"{proof.mistakes} mistakes named, {proof.killed} of {proof.mutants} mutants killed, "
+            f"{proof.wrong_arrays + proof.attacks} hostile refused, {proof.seconds:.1f} s",
+            soft_wrap=True,
+        )
+        for problem in proof.problems:
+            console.print(f"     {problem}", markup=False, soft_wrap=True)
+    if as_json:
+        text = json.dumps({"code": fingerprint(), **as_results(proofs)}, indent=1)
+        as_json.write_text(text + "\n", encoding="utf-8")
+    raise typer.Exit(0 if all(proof.holds for proof in proofs) else 1)

@@ -1,8 +1,16 @@
-"""Compare two arrays, and say what the difference looks like."""
+"""Compare two arrays, say what the difference looks like, and know a mistake by its answers."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
+
+from course.grading.call import realise
+from course.grading.spec import Case, Mistake
+
+Arrays = Sequence[np.ndarray | None]  # one a case; None where there is no answer
 
 
 def tolerance(got: np.ndarray, asked: float) -> float:
@@ -13,7 +21,8 @@ def tolerance(got: np.ndarray, asked: float) -> float:
 def close(got: np.ndarray, want: np.ndarray, asked: float) -> bool:
     """max|got - want| <= tolerance * max|want|: relative to the whole map, not to each entry,
     which near zero is rounding noise."""
-    difference = np.abs(got.astype(np.float64) - want)
+    with np.errstate(invalid="ignore"):  # of infinite answers, which are never close
+        difference = np.abs(got.astype(np.float64) - want)
     return bool(difference.max(initial=0) <= tolerance(got, asked) * np.abs(want).max(initial=0))
 
 
@@ -44,3 +53,97 @@ def worst(got: np.ndarray, want: np.ndarray) -> str:
         f"largest difference at [{place}]: got {got[index]:.6g}, expected {want[index]:.6g} "
         f"(the map reaches {np.abs(want).max():.4g})"
     )
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """A learner's answers in terms of a mistake: `factor` times it, or times its magnitude."""
+
+    mistake: Mistake
+    magnitude: bool = False
+    factor: float = 1.0
+
+    @property
+    def also(self) -> str:
+        """What is wrong besides the mistake; "" if nothing is."""
+        parts = ["its magnitude is taken"] if self.magnitude else []
+        if self.factor == -1:
+            parts.append("the sign is the opposite everywhere")
+        elif self.factor != 1:
+            parts.append(f"everything is {self.factor:.6g} times as large")
+        return " and ".join(parts)
+
+    @property
+    def says(self) -> str:
+        return self.mistake.diagnosis + (f". Besides, {self.also}" if self.also else "")
+
+    def answer(self, wrong: np.ndarray) -> np.ndarray:
+        """What the learner's function should give where the mistake gives `wrong`."""
+        return self.factor * (np.abs(wrong) if self.magnitude else wrong)
+
+
+def diagnose(
+    mistakes: Sequence[Mistake], cases: Sequence[Case], gots: Arrays, wants: Arrays
+) -> Diagnosis | None:
+    """The one mistake, alone or with another sign, size or magnitude, that gives the learner's
+    array in every case; None if there is none, or more than one.
+
+    Simple accounts go first, and one that needs no mistake at all (the right answer times a
+    constant, say) rules out all that are less simple.
+    """
+    limits = [case.tolerance for case in cases]
+    wrongs = [(m, [_attempt(m, case) for case in cases]) for m in mistakes]
+    for magnitude in (False, True):
+        for scale in (_same, _opposite, _proportional):
+            if scale(gots, wants, limits, magnitude) and (magnitude or scale is not _same):
+                return None
+            fitting = [
+                Diagnosis(mistake, magnitude, factor)
+                for mistake, wrong in wrongs
+                if (factor := scale(gots, wrong, limits, magnitude))
+            ]
+            if fitting:
+                return fitting[0] if len(fitting) == 1 else None
+    return None
+
+
+def _fits(
+    gots: Arrays, wrongs: Arrays, limits: Sequence[float], magnitude: bool, factor: float
+) -> bool:
+    """Is every answer `factor` times the other, or its magnitude?"""
+    for got, wrong, limit in zip(gots, wrongs, limits, strict=True):
+        if got is None or wrong is None or got.shape != wrong.shape:
+            return False
+        if not close(got, factor * (np.abs(wrong) if magnitude else wrong), limit):
+            return False
+    return True
+
+
+def _same(gots: Arrays, wrongs: Arrays, limits: Sequence[float], magnitude: bool) -> float:
+    return 1.0 if _fits(gots, wrongs, limits, magnitude, 1.0) else 0.0
+
+
+def _opposite(gots: Arrays, wrongs: Arrays, limits: Sequence[float], magnitude: bool) -> float:
+    return -1.0 if _fits(gots, wrongs, limits, magnitude, -1.0) else 0.0
+
+
+def _proportional(gots: Arrays, wrongs: Arrays, limits: Sequence[float], magnitude: bool) -> float:
+    """The one factor between all answers, 0 if there is none."""
+    pairs = list(zip(gots, wrongs, strict=True))
+    if any(a is None or b is None or a.shape != b.shape for a, b in pairs):
+        return 0.0
+    got = np.concatenate([np.ravel(a) for a, _ in pairs]).astype(np.float64)  # type: ignore[arg-type]
+    wrong = np.concatenate([np.ravel(b) for _, b in pairs]).astype(np.float64)  # type: ignore[arg-type]
+    wrong = np.abs(wrong) if magnitude else wrong
+    if np.count_nonzero(wrong) < 3 or not np.isfinite(got).all() or not np.isfinite(wrong).all():
+        return 0.0  # a factor fits any single number
+    factor = float(got @ wrong / (wrong @ wrong))
+    return factor if _fits(gots, wrongs, limits, magnitude, factor) else 0.0
+
+
+def _attempt(mistake: Mistake, case: Case) -> np.ndarray | None:
+    """What a mistake answers; None where it fails on these arguments."""
+    try:
+        return np.asarray(mistake.answer(**realise(case.arguments)))
+    except Exception:  # a wrong answer may also be wrong by raising
+        return None

@@ -6,14 +6,13 @@ is one of the exercise's known mistakes, the name of that mistake.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-from course.grading.call import Outcome, realise
-from course.grading.diagnose import close, explain, worst
+from course.grading.call import Outcome
+from course.grading.diagnose import close, diagnose, explain, worst
 from course.grading.run import Runner
 from course.grading.spec import Case, Exercise
 
@@ -29,6 +28,7 @@ class Verdict:
     case: the name of the case that failed.
     detail: numbers to look at, lines of text.
     mistake: the name of the known mistake that the answer is, if it is one.
+    also: what is wrong besides that mistake, such as the sign everywhere.
     got, want: the two arrays that differ, or, of an answer that passed, those of the last case.
     """
 
@@ -41,6 +41,7 @@ class Verdict:
     detail: str = ""
     line: int = 0
     mistake: str = ""
+    also: str = ""
     printed: str = ""
     checks: int = 0
     got: np.ndarray | None = None
@@ -156,34 +157,12 @@ def _right(
         bad = int((~np.isfinite(got)).sum())
         layer, message = "finite", f"{bad} of {got.size} numbers are NaN or infinite"
         detail = f"the first at index {_plain(np.argwhere(~np.isfinite(got))[0])}"
-    mistake = diagnose(exercise, seen)
-    known = {"mistake": mistake.name, "message": mistake.diagnosis} if mistake else {}
+    cases, wants, outcomes = zip(*seen, strict=True)
+    known = {}
+    if found := diagnose(exercise.mistakes, cases, [o.value for o in outcomes], wants):
+        known = {"mistake": found.mistake.name, "also": found.also, "message": found.says}
     fields = {"case": case.name, "detail": detail, "got": got, "want": want}
     raise _FailedLayerError(layer, known.pop("message", message), **fields, **known)
-
-
-def diagnose(exercise: Exercise, seen: list[tuple[Case, np.ndarray, Outcome]]) -> Any:
-    """The one known mistake that gives the learner's array in every case; None if not sure."""
-    fitting = [m for m in exercise.mistakes if _always(m.answer, seen)]
-    return fitting[0] if len(fitting) == 1 else None
-
-
-def _always(answer: Any, seen: list[tuple[Case, np.ndarray, Outcome]]) -> bool:
-    for case, _, outcome in seen:
-        got, wrong = outcome.value, _attempt(answer, case.arguments)
-        if got is None or wrong is None or got.shape != wrong.shape:
-            return False
-        if not close(got, wrong, case.tolerance):
-            return False
-    return True
-
-
-def _attempt(answer: Any, arguments: Mapping[str, Any]) -> np.ndarray | None:
-    """What a mistake answers; None where it fails on these arguments."""
-    try:
-        return np.asarray(answer(**realise(arguments)))
-    except Exception:  # a wrong answer may also be wrong by raising
-        return None
 
 
 def _show(a: np.ndarray) -> str:

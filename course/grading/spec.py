@@ -6,7 +6,7 @@ A spec is data. The grader that reads it knows no method by name.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -81,6 +81,8 @@ class Exercise:
     equivalents: right answers written otherwise; the grader must accept each.
     hints: concept, formula, key line with a blank.
     seconds: that all calls together may take.
+    equivalent_mutants: changed lines of the solution that still give the right answer, as
+        `course author prove` writes them, and why; every other change has to be noticed.
     """
 
     number: str
@@ -96,6 +98,7 @@ class Exercise:
     properties: Sequence[Property] = ()
     given: Sequence[Answer] = ()
     seconds: float = 5.0
+    equivalent_mutants: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:

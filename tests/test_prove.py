@@ -1,0 +1,264 @@
+"""The proof itself can fail; and no wrong answer, however composed, gets a wrong diagnosis."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import replace
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from course.authoring import mutate
+from course.authoring.prove import MUTANT_SECONDS, _here, _time_limit, fingerprint, prove
+from course.experiments import store
+from course.grading.call import realise
+from course.grading.diagnose import close, diagnose
+from course.grading.judge import SEED, judge
+from course.grading.run import in_kernel
+from course.grading.spec import Mistake
+from tests.answers import EXERCISES, by_name
+
+pytest.importorskip("torch")
+
+
+def values(answer, cases):
+    """The answer's array for each case; None where it fails."""
+    found = []
+    for case in cases:
+        try:
+            found.append(np.asarray(answer(**realise(case.arguments))))
+        except Exception:
+            found.append(None)
+    return found
+
+
+class Bank:
+    """An exercise's mistakes, computed on the judged cases and on cases that nobody has seen."""
+
+    def __init__(self, exercise):
+        self.exercise = exercise
+        self.cases = [exercise.cases(np.random.default_rng(s)) for s in (SEED, 1, 2)]
+        self.right = [values(exercise.function, cases) for cases in self.cases]
+        self.wrong = {
+            m.name: [values(m.answer, cases) for cases in self.cases] for m in exercise.mistakes
+        }
+
+    def diagnose(self, gots):
+        """By the cases of the judge; every account has to hold on the unseen cases as well."""
+        # The mistakes' arrays are known already: they are looked up, not computed once more.
+        found = diagnose(self._looked_up(), self.cases[0], gots[0], self.right[0])
+        if found:
+            for i in (1, 2):
+                wrongs = self.wrong[found.mistake.name][i]
+                for case, got, wrong in zip(self.cases[i], gots[i], wrongs, strict=True):
+                    told = found.answer(wrong)
+                    assert got.shape == told.shape, found
+                    assert close(got, told, max(case.tolerance, 1e-5)), found
+        return found
+
+    def _looked_up(self):
+        return [
+            Mistake(self._replay(mistake.name), mistake.diagnosis)
+            for mistake in self.exercise.mistakes
+        ]
+
+    def _replay(self, name):
+        arrays = iter(self.wrong[name][0])
+
+        def answer(**arguments):
+            return next(arrays)
+
+        answer.__name__ = name
+        return answer
+
+    def composed(self, combine, *names):
+        """The arrays of `combine(right, mistake, ...)` on all cases, or None if it cannot be."""
+        groups = [self.right, *(self.wrong[name] for name in names)]
+        try:
+            return [
+                [combine(*arrays) for arrays in zip(*(g[i] for g in groups), strict=True)]
+                for i in range(len(self.cases))
+            ]
+        except (TypeError, ValueError, IndexError):
+            return None
+
+
+@pytest.fixture(scope="module", params=EXERCISES, ids=by_name)
+def bank(request):
+    return Bank(request.param)
+
+
+TWISTS = {
+    "opposite": lambda right, wrong: -wrong,
+    "doubled": lambda right, wrong: 2 * wrong,
+    "a negative third": lambda right, wrong: -wrong / 3,
+    "magnitude": lambda right, wrong: np.abs(wrong),
+    "opposite magnitude": lambda right, wrong: -np.abs(wrong),
+}
+
+
+@pytest.mark.parametrize("twist", TWISTS)
+def test_a_twisted_mistake_is_told_as_that_or_not_at_all(bank, twist):
+    told = 0
+    for name in bank.wrong:
+        found = bank.diagnose(bank.composed(TWISTS[twist], name))
+        told += found is not None and found.mistake.name == name
+    # Magnitudes of several mistakes coincide, and a magnitude has no sign to take.
+    assert told >= (1 if "magnitude" in twist else len(bank.wrong) - 2)
+
+
+PAIRS = {
+    "mean": lambda right, a, b: (a + b) / 2,
+    "difference": lambda right, a, b: a - b,
+    "product": lambda right, a, b: a * b,
+    "first for one image": lambda right, a, b: np.concatenate([a[:1], b[1:]]),
+    "alternating": lambda right, a, b: np.where(np.indices(a.shape).sum(axis=0) % 2, a, b),
+    "sign of the other": lambda right, a, b: np.abs(a) * np.sign(b),
+    "instead of the right one": lambda right, a, b: right + a - b,
+}
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_two_mistakes_at_once_get_no_wrong_diagnosis(bank, pair):
+    tried = 0
+    for names in combinations(bank.wrong, 2):
+        gots = bank.composed(PAIRS[pair], *names)
+        if gots is not None:
+            tried += 1
+            bank.diagnose(gots)  # it asserts that what is told holds on unseen cases
+    assert tried > 10
+
+
+@pytest.mark.parametrize("factor", [-1, 2, -0.5])
+def test_the_right_answer_scaled_is_no_unrelated_mistake(bank, factor):
+    found = bank.diagnose([[factor * a for a in arrays] for arrays in bank.right])
+    assert found is None or (factor == -1 and found.factor == 1)
+
+
+def test_random_answers_are_diagnosed_as_nothing(bank):
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        gots = [[rng.normal(size=a.shape) for a in arrays] for arrays in bank.right]
+        assert bank.diagnose(gots) is None
+        off = [[a + 0.01 * rng.normal(size=a.shape) for a in arrays] for arrays in bank.right]
+        assert bank.diagnose(off) is None
+
+
+def test_a_wrong_target_with_the_wrong_sign_is_told_as_both():
+    exercise = EXERCISES[0]
+    predicted = next(m for m in exercise.mistakes if m.name == "predicted_class")
+    verdict = judge(exercise, in_kernel(exercise, lambda **a: -predicted.answer(**a)))
+    assert (verdict.mistake, verdict.also) == (
+        "predicted_class",
+        "the sign is the opposite everywhere",
+    )
+    assert verdict.message.startswith(predicted.diagnosis)
+
+
+# --- the proof can fail ---------------------------------------------------------------------
+
+
+def problems(**changes):
+    return prove(replace(EXERCISES[2], **changes), processes=False).problems
+
+
+def test_a_missing_case_leaves_survivors():
+    exercise = EXERCISES[0]
+
+    def one_image(rng):
+        # One image, and the class that the hand-sized network predicts: much looks right there.
+        return [replace(exercise.cases(rng)[0], name="batch")]
+
+    found = prove(replace(exercise, cases=one_image, properties=()), processes=False).problems
+    assert any(p.startswith("nobody notices the change to: ") for p in found)
+    assert any(p.startswith("mistake batch_mean is told as passed") for p in found)
+
+
+def test_a_wrong_equivalent_and_too_few_of_them_are_told():
+    found = problems(equivalents=[lambda model, x, target: x])
+    assert any(p.startswith("equivalent <lambda> fails") for p in found)
+    assert "fewer than 4 equivalents" in found
+
+
+def test_a_right_answer_among_the_mistakes_is_told():
+    right = Mistake(EXERCISES[2].function, "this is right")
+    found = problems(mistakes=[*EXERCISES[2].mistakes, right])
+    assert found == ["mistake gradient_times_input is told as passed"]
+
+
+def test_a_listed_mutant_that_is_noticed_is_told():
+    found = problems(equivalent_mutants={"return x": "it is not"})
+    assert found == ["listed as an equivalent mutant, but noticed or unknown: return x"]
+
+
+# --- mutants --------------------------------------------------------------------------------
+
+
+def sample(a, n):
+    """A function with something of everything."""
+    total = 0.0
+    for i in range(1, n):
+        if a[i] < 2:
+            total += -np.abs(a[:i]).max(axis=0) * 3
+    return total - n
+
+
+MUTATED = [
+    "for i in range(n, 1):",
+    "for i in range(1, n + 1):",
+    "for i in range(2, n):",
+    "if a[i] <= 2:",
+    "if a[i] < 3:",
+    "total -= -np.abs(a[:i]).max(axis=0) * 3",
+    "total += np.abs(a[:i]).max(axis=0) * 3",
+    "total += -a[:i].max(axis=0) * 3",
+    "total += -np.abs(a[:i - 1]).max(axis=0) * 3",
+    "total += -np.abs(a[1:i]).max(axis=0) * 3",
+    "total += -np.abs(a[:i]).max(axis=1) * 3",
+    "total += -np.abs(a[:i]).max() * 3",
+    "total += -np.abs(a[:i]).mean(axis=0) * 3",
+    "total += -np.abs(a[:i]).max(axis=0) / 3",
+    "without total = 0.0",
+    "return n - total",
+    "return -(total - n)",
+    "return total + n",
+]
+
+
+@pytest.mark.parametrize("line", MUTATED)
+def test_the_mutants_hold_every_kind_of_change(line):
+    assert line in {mutant.line for mutant in mutate.mutants(sample)}
+
+
+def test_a_mutant_is_the_changed_function_and_its_line_reads_as_code():
+    mutants = mutate.mutants(sample)
+    assert len(mutants) > 40
+    for mutant in mutants:
+        ast.parse(mutant.line.removeprefix("without ") + (" pass" * mutant.line.endswith(":")))
+    by_line = {mutant.line: mutant.function for mutant in mutants}
+    a = np.array([1.0, 1.0, 5.0])
+    assert sample(a, 3) == -6
+    assert by_line["return total + n"](a, 3) == 0
+    assert by_line["total += np.abs(a[:i]).max(axis=0) * 3"](a, 3) == 0
+
+
+def test_an_endless_mutant_is_killed_in_time():
+    def endless(model, x, target):
+        while True:
+            pass
+
+    with _time_limit(0.2):
+        assert _here(EXERCISES[0], endless).layer == "call"
+    assert EXERCISES[0].seconds > MUTANT_SECONDS
+
+
+# --- the stored numbers ---------------------------------------------------------------------
+
+
+def test_the_stored_proof_is_of_this_code():
+    stored = store.load("proof")
+    again = "course author prove --json course/experiments/results/proof.json"
+    assert stored["code"] == fingerprint(), f"run {again}"
+    assert [e["exercise"] for e in stored["exercises"]] == [e.number for e in EXERCISES]
+    assert all(e["problems"] == [] for e in stored["exercises"])
