@@ -250,8 +250,10 @@ def test_a_submission_that_destroys_its_own_folder_has_its_verdict(verdict_on, t
 @FORKS
 def test_interrupting_ends_what_runs(tmp_path, monkeypatch):
     path = tmp_path / "answer.py"
-    path.write_text(f"import os, time\nopen({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\n"
-                    "time.sleep(600)")  # fmt: skip
+    noted = tmp_path / "pid"
+    path.write_text(
+        f"import os, time\nopen({str(noted)!r}, 'w').write(str(os.getpid()))\ntime.sleep(600)"
+    )
 
     def interrupt(*_):
         raise KeyboardInterrupt
@@ -263,7 +265,7 @@ def test_interrupting_ends_what_runs(tmp_path, monkeypatch):
             judge(EXERCISE, in_child(EXERCISE, path, warm=warm))
     finally:
         signal.signal(signal.SIGALRM, previous)
-    pid = int((tmp_path / "pid").read_text())
+    pid = int(noted.read_text())
     deadline = time.monotonic() + 5
     while time.monotonic() < deadline and Path(f"/proc/{pid}").exists():
         time.sleep(0.01)
