@@ -1,4 +1,5 @@
-"""The process in which a learner's file runs: `python -m course.grading.child FOLDER`.
+"""The process in which a learner's file runs: forked by `course.grading.warm`, or, where there is
+no fork, `python -m course.grading.child FOLDER`.
 
 It finds the calls to make in FOLDER/job.json and leaves, for each, a line of outcomes.jsonl and a
 .npy file. It holds no expected value: what it would have to forge is the right answer itself.
@@ -8,7 +9,6 @@ from __future__ import annotations
 
 import faulthandler
 import json
-import os
 import sys
 from importlib import import_module
 from importlib.machinery import SourceFileLoader
@@ -22,6 +22,8 @@ from course.grading.call import Outcome, call_all, describe, line_in, with_given
 from course.grading.spec import Answer, Network
 
 JUDGING = "COURSE_JUDGING"  # set while a file is judged: its own check(...) cells stay quiet
+FILE = 1 << 27  # bytes that a file may have, what is printed too
+PRINTED = "printed.txt"  # in the job's folder: what the submission wrote to stdout and stderr
 
 
 def load(path: Path, name: str) -> Answer | Outcome:
@@ -62,7 +64,7 @@ def limit_resources(memory: int, seconds: int) -> None:
     # Address space, of which NumPy's threads reserve much more than they use.
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 27, 1 << 27))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (FILE, FILE))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
@@ -94,5 +96,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    os.environ[JUDGING] = "1"
     main(Path(sys.argv[1]))

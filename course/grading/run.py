@@ -6,33 +6,46 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
+import stat
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext
 from dataclasses import asdict
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from course.grading.call import Outcome, call_all, with_given
+from course.grading.call import Outcome, as_array, call_all, with_given
+from course.grading.child import FILE, PRINTED
 from course.grading.spec import Answer, Exercise, Network
+from course.grading.warm import Warm
 
 MEMORY = 4 << 30  # bytes of address space
+MESSAGE = 2000  # characters
+KINDS = ("answer", "not written", "raised", "not loaded")  # that the child may report
+MEDDLED = Outcome("ended", "wrote into the grader's files instead of returning")
 Runner = Callable[[Sequence[Mapping[str, Any]]], tuple[list[Outcome], str]]
 
 
-def in_child(exercise: Exercise, path: Path, mine: bool = False) -> Runner:
+def in_child(
+    exercise: Exercise, path: Path, mine: bool = False, warm: Warm | None = None
+) -> Runner:
     """A runner for the exercise's function in the file `path`.
 
     mine: let it call the learner's own earlier functions instead of the library's.
+    warm: where to run it; without one, a process is started for this exercise alone.
     """
     given = [] if mine else [(g.__module__, g.__name__) for g in exercise.given]
 
     def run(calls: Sequence[Mapping[str, Any]]) -> tuple[list[Outcome], str]:
-        with tempfile.TemporaryDirectory(prefix="course-") as name:
+        with (
+            # Cleaning up may find a folder that the submission has changed beyond recognition.
+            tempfile.TemporaryDirectory(prefix="course-", ignore_cleanup_errors=True) as name,
+            nullcontext(warm) if warm else Warm() as processes,
+        ):
+            processes.start()
             folder = Path(name)
             job = {
                 "file": str(path.resolve()),
@@ -43,9 +56,9 @@ def in_child(exercise: Exercise, path: Path, mine: bool = False) -> Runner:
                 "memory": MEMORY,
             }
             (folder / "job.json").write_text(json.dumps(job))
-            code = _execute(folder, exercise.seconds)
+            code = processes.execute(folder, exercise.seconds)
             outcomes = _collect(folder, len(calls), exercise.seconds, path, code)
-            printed = (folder / "printed.txt").read_bytes()[-2000:].decode(errors="replace")
+            printed = _read(folder / PRINTED, last=2000).decode(errors="replace")
             return outcomes, printed
 
     return run
@@ -76,66 +89,64 @@ def _pack(folder: Path, index: int, arguments: Mapping[str, Any]) -> dict[str, t
     return packed
 
 
-def _execute(folder: Path, seconds: float) -> int | None:
-    """Run the child to its end; None if it had to be killed for taking too long."""
-    with (folder / "printed.txt").open("wb") as printed:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "course.grading.child", str(folder)],
-            stdin=subprocess.DEVNULL,
-            stdout=printed,
-            stderr=printed,
-            env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
-            start_new_session=True,
-        )
-        try:
-            # The child ends itself in time; this is for one that stopped its own watchdog.
-            return process.wait(timeout=seconds + 5)
-        except subprocess.TimeoutExpired:
-            return None
-        finally:
-            _kill(process)
-
-
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    """The process and everything it started: signals do not interrupt NumPy's C code, this does."""
-    if hasattr(os, "killpg"):
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-    elif process.poll() is None:
-        process.kill()
-    process.wait()
-
-
 def _collect(
     folder: Path, calls: int, seconds: float, path: Path, code: int | None
 ) -> list[Outcome]:
     """What the child left behind, and if it left early, one more outcome that says how."""
-    outcomes: list[Outcome] = []
-    log = folder / "outcomes.jsonl"
-    for index, line in enumerate(log.read_text().splitlines() if log.exists() else []):
-        try:
-            outcome = Outcome(**json.loads(line))
-            outcome.changed = tuple(outcome.changed)
-            if outcome.kind == "answer" and not outcome.message:
-                outcome.value = np.load(folder / f"answer{index}.npy", allow_pickle=False)
-        except (OSError, TypeError, ValueError):  # not what our child writes
-            outcome = Outcome("ended", "wrote into the grader's files instead of returning")
-        outcomes.append(outcome)
+    lines = _read(folder / "outcomes.jsonl").splitlines()[:calls]
+    outcomes = [_outcome(line, folder / f"answer{i}.npy") for i, line in enumerate(lines)]
     if len(outcomes) < calls and (not outcomes or outcomes[-1].kind == "answer"):
         outcomes.append(_post_mortem(folder, seconds, path, code))
     return outcomes
 
 
+def _outcome(line: bytes, file: Path) -> Outcome:
+    """One outcome from its line and file, unless they are not what our child writes."""
+    try:
+        fields = json.loads(line)
+        outcome = Outcome(
+            kind=fields["kind"],
+            message=fields["message"][:MESSAGE],
+            line=int(fields["line"]),
+            seconds=float(fields["seconds"]),
+            changed=tuple(name[:MESSAGE] for name in fields["changed"]),
+        )
+        if outcome.kind not in KINDS or not isinstance(outcome.message, str):
+            return MEDDLED
+        if outcome.kind == "answer" and not outcome.message:
+            stored = np.load(BytesIO(_read(file)), allow_pickle=False)
+            outcome.value, outcome.message = as_array(stored)
+    except Exception:  # whatever a forged line or file leads to
+        return MEDDLED
+    return outcome
+
+
+def _read(file: Path, last: int | None = None) -> bytes:
+    """A file's content, or its last bytes; nothing where a submission left something else there,
+    such as a link to an endless device."""
+    flags = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        with open(os.open(file, os.O_RDONLY | flags), "rb") as stream:
+            status = os.fstat(stream.fileno())
+            if not stat.S_ISREG(status.st_mode) or (last is None and status.st_size > FILE):
+                return b""
+            stream.seek(max(0, status.st_size - last) if last is not None else 0)
+            return stream.read(FILE)
+    except OSError:
+        return b""
+
+
 def _post_mortem(folder: Path, seconds: float, path: Path, code: int | None) -> Outcome:
-    crash, hang = (
-        (folder / name).read_text() if (folder / name).exists() else ""
-        for name in ("crash.txt", "hang.txt")
-    )
+    names = ("hang.txt", "crash.txt")
+    hang, crash = (_read(folder / name).decode(errors="replace") for name in names)
     seen = re.search(rf'File "{re.escape(str(path.resolve()))}", line (\d+)', crash + hang)
     line = int(seen[1]) if seen else 0
     if code is None or hang or code == -getattr(signal, "SIGXCPU", 24):
         message = f"did not finish within {seconds:g} seconds"
         return Outcome("timeout", message, line)
+    if not (folder / "job.json").is_file():
+        return MEDDLED
     if code < 0:
-        return Outcome("killed", f"crashed the process ({signal.Signals(-code).name})", line)
+        signals = {s.value: s.name for s in signal.Signals}
+        return Outcome("killed", f"crashed the process ({signals.get(-code, -code)})", line)
     return Outcome("ended", f"ended the process (exit code {code}) instead of returning", line)

@@ -10,6 +10,7 @@ import numpy as np
 
 from course.autograd import Tensor
 from course.grading.call import realise
+from course.grading.memo import memoised
 from course.grading.spec import Answer, Case, Network, Property
 
 HAND = Network("hand")
@@ -19,15 +20,17 @@ HAND_INPUT = np.array([[[[3.0, 1.0]], [[1.0, 2.0]]]])  # (1, 2, 1, 2): the lectu
 def in_torch(function: Answer) -> Callable[[Mapping[str, Any]], np.ndarray]:
     """The function of the same name in `course.reference`, for NumPy arguments.
 
-    Torch is imported when the reference is first asked, not when the spec is read.
+    Torch is imported when an answer is asked for that is not on disk yet, not when the spec is
+    read.
     """
+    module = function.__module__.replace(".methods.", ".reference.")
 
     def reference(arguments: Mapping[str, Any]) -> np.ndarray:
         import torch
 
         from course.reference import networks
 
-        twin = import_module(function.__module__.replace(".methods.", ".reference."))
+        twin = import_module(module)
         ready: dict[str, Any] = {}
         for name, value in arguments.items():
             if isinstance(value, Network):
@@ -39,7 +42,7 @@ def in_torch(function: Answer) -> Callable[[Mapping[str, Any]], np.ndarray]:
                 ready[name] = torch.tensor(value) if isinstance(value, np.ndarray) else value
         return getattr(twin, function.__name__)(**ready).detach().numpy()
 
-    return reference
+    return memoised(reference, f"{module}.{function.__name__}")
 
 
 def telling_targets(model: Network, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
