@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import shutil
 import textwrap
 from pathlib import Path
 from types import ModuleType
@@ -58,15 +59,34 @@ def derived(specs: tuple[ModuleSpec, ...], root: Path) -> dict[Path, str]:
 def write(path: Path, text: str) -> Path | None:
     """Write a derived file. If a learner had written answers into it, they are kept in a backup
     beside it, whose path is returned."""
-    backup = None
     learners = path.parent.name == "exercises" and path.is_file()
-    if learners and has_answers(path.read_text(encoding="utf-8")):
-        taken = len(list(path.parent.glob(f"{path.name}.backup*")))
-        backup = path.with_name(f"{path.name}.backup{taken + 1}")
-        path.replace(backup)
+    kept = keep(path) if learners and has_answers(path.read_text(encoding="utf-8")) else None
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
+    return kept
+
+
+def keep(path: Path) -> Path:
+    """Copy a learner's file to a backup beside it, under a number that no backup has had yet."""
+    numbers = [b.name.rpartition("backup")[2] for b in path.parent.glob(f"{path.name}.backup*")]
+    last = max((int(n) for n in numbers if n.isdecimal()), default=0)
+    backup = path.with_name(f"{path.name}.backup{last + 1}")
+    shutil.copy2(path, backup)
     return backup
+
+
+def with_stub(text: str, function: Answer) -> str:
+    """A learner's file with the stub in place of one function, the rest as it is.
+
+    Raises SyntaxError where the file cannot be read, KeyError where it has no such function.
+    """
+    name = function.__name__
+    found = [n for n in ast.parse(text).body if isinstance(n, ast.FunctionDef) and n.name == name]
+    if not found:
+        raise KeyError(name)
+    lines = text.split("\n")
+    first = min([found[-1].lineno, *(d.lineno for d in found[-1].decorator_list)])
+    return "\n".join([*lines[: first - 1], stub(function), *lines[found[-1].end_lineno :]])
 
 
 def has_answers(text: str) -> bool:

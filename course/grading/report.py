@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import html
+from pathlib import Path
 
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
+from rich.table import Table
 from rich.text import Text
 
 from course.grading.judge import Verdict
+from course.grading.progress import passed_now, read
+from course.grading.thumbnail import can_draw, thumbnails
+from course.specs import modules
 
 TITLES = {
     "load": "the file does not load",
@@ -50,6 +55,40 @@ def render(verdict: Verdict) -> RenderableType:
         rows.append(Padding(Text("Your code printed:", style="dim"), (0, 0, 0, 9)))
         rows.append(Padding(Text(verdict.printed.strip()[-500:], style="dim"), (0, 0, 0, 9)))
     return Group(*rows)
+
+
+def show(verdict: Verdict, console: Console) -> None:
+    """Print the verdict; under wrong values, where the terminal can, thumbnails of the maps."""
+    console.print(render(verdict))
+    if verdict.layer == "value" and can_draw(console):
+        assert verdict.got is not None
+        assert verdict.want is not None
+        console.print(thumbnails(verdict.got, verdict.want, console.width))
+
+
+def overview(folder: Path | None) -> Table:
+    """Every exercise of the course, and what is known of it in this folder."""
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1))
+    for spec in modules():
+        table.add_row("", spec.number, Text(spec.title, "bold"))
+        passed = passed_now(folder, spec) if folder else {}
+        hints = read(folder).hints if folder else {}
+        for exercise in spec.exercises:
+            number = exercise.number
+            mark = Text("✓", "bold green") if passed.get(number) else Text("·", "dim")
+            points = f"{exercise.points} point" + "s" * (exercise.points != 1)
+            seen = f", hint {hints[number]} of {len(exercise.hints)}" if number in hints else ""
+            what = Text.assemble(exercise.name, (f"  {points}{seen}\n", "dim"), exercise.goal)
+            table.add_row(mark, number, what)
+    return table
+
+
+def course_bar(folder: Path, width: int = 30) -> Text:
+    """How much of the course has passed, as a bar."""
+    passed = [ok for spec in modules() for ok in passed_now(folder, spec).values()]
+    full = round(width * sum(passed) / len(passed))
+    note = f"  {sum(passed)} of {len(passed)} exercises"
+    return Text.assemble(("█" * full, "green"), ("░" * (width - full), "dim"), note)
 
 
 def summarise(verdicts: list[Verdict], console: Console) -> None:

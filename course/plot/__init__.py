@@ -1,5 +1,21 @@
 """Figures: heat maps, overlays, and yours beside Torch's. Matplotlib loads at the first drawing."""
 
-from course.plot.maps import comparison, draw_image, draw_map, draw_overlay, grid, shared_scale
+from course.plot.maps import (
+    comparison,
+    comparison_png,
+    draw_image,
+    draw_map,
+    draw_overlay,
+    grid,
+    shared_scale,
+)
 
-__all__ = ["comparison", "draw_image", "draw_map", "draw_overlay", "grid", "shared_scale"]
+__all__ = [
+    "comparison",
+    "comparison_png",
+    "draw_image",
+    "draw_map",
+    "draw_overlay",
+    "grid",
+    "shared_scale",
+]

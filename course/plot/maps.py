@@ -71,15 +71,24 @@ def grid(rows: int, columns: int, size: float = 1.6) -> tuple[Any, np.ndarray]:
     )
 
 
-def comparison(got: np.ndarray, want: np.ndarray) -> str:
-    """Yours, Torch's, and the signed difference, as an HTML image: one colour scale for all three,
-    and a ring around the worst pixel. Of a batch, the example that is furthest off."""
+def furthest_off(
+    got: np.ndarray, want: np.ndarray
+) -> tuple[tuple[np.ndarray, np.ndarray, np.ndarray], tuple[int, int]]:
+    """Yours, Torch's and the signed difference, each (H, W), and the row and column of the worst
+    pixel. Of a batch or of channels, the map in which that pixel lies."""
+    rows, columns = (1, 1, *want.shape)[-2:]
+    stacks = [a.astype(np.float64).reshape(-1, rows, columns) for a in (got, want)]
+    difference = stacks[0] - stacks[1]
+    at, row, column = np.unravel_index(int(np.abs(difference).argmax()), difference.shape)
+    return (stacks[0][at], stacks[1][at], difference[at]), (int(row), int(column))
+
+
+def comparison_png(got: np.ndarray, want: np.ndarray) -> bytes:
+    """Yours, Torch's and the signed difference as a PNG: one colour scale for all three, and a
+    ring around the worst pixel. Of a batch, the example that is furthest off."""
     import matplotlib.pyplot as plt
 
-    got, want = np.atleast_3d(got), np.atleast_3d(want)
-    difference = got.astype(np.float64) - want
-    index = np.unravel_index(int(np.abs(difference).argmax()), difference.shape)
-    panels = [a[index[:-2]] for a in (got, want, difference)]
+    panels, (row, column) = furthest_off(got, want)
     scale = shared_scale(*panels[:2], percentile=100)
     figure, axes = grid(1, 3, size=2.0)
     signed = bool((got < 0).any() or (want < 0).any())
@@ -87,11 +96,16 @@ def comparison(got: np.ndarray, want: np.ndarray) -> str:
     draw_map(axes[0][1], panels[1], scale, "Torch", signed)
     draw_map(axes[0][2], panels[2], scale, "yours - Torch", signed=True)
     for ax in axes[0]:
-        ax.plot(index[-1], index[-2], "o", mfc="none", mec="#00a000", ms=9)
+        ax.plot(column, row, "o", mfc="none", mec="#00a000", ms=9)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=90)
     plt.close(figure)
-    data = base64.b64encode(buffer.getvalue()).decode()
+    return buffer.getvalue()
+
+
+def comparison(got: np.ndarray, want: np.ndarray) -> str:
+    """The picture of `comparison_png` as an HTML image."""
+    data = base64.b64encode(comparison_png(got, want)).decode()
     alt = "Your map, Torch's map and their difference; the worst pixel is ringed."
     return f'<img alt="{alt}" src="data:image/png;base64,{data}">'
 

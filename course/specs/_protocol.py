@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -52,15 +53,21 @@ def telling_targets(model: Network, x: np.ndarray, rng: np.random.Generator) -> 
     return np.array([rng.choice(classes) for classes in others])
 
 
+@cache
+def _test_digits() -> np.ndarray:
+    """Unzipping them takes longer than judging an answer."""
+    from course.data import mnist
+
+    return mnist().x_test
+
+
 def image_cases(rng: np.random.Generator) -> list[Case]:
     """A batch of colour images higher than wide, one target for a batch, single precision, and
     real digits: those in double precision, since their straight strokes make exact ties in
     max-pooling, which single precision may break either way."""
-    from course.data import mnist
-
     network = Network("small_cnn", seed=int(rng.integers(1 << 31)))
     x = rng.normal(size=(4, 3, 8, 6))
-    digits = mnist().x_test[rng.choice(2000, 3, replace=False)].astype(np.float64)
+    digits = _test_digits()[rng.choice(2000, 3, replace=False)].astype(np.float64)
     trained = Network("mnist_cnn")
     single = Network("small_cnn", network.seed, "float32")
     return [

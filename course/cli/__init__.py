@@ -1,0 +1,27 @@
+"""The command `course`: where you are, what is next, and whether an answer is right."""
+
+from __future__ import annotations
+
+from course.cli import author, help, judging, setup, watch
+from course.cli.common import app
+
+__all__ = ["app", "main"]
+
+app.add_typer(author.author, name="author")
+app.callback(invoke_without_command=True)(judging.status)
+for command in (
+    judging.check,
+    watch.watch,
+    help.hint,
+    help.diff,
+    help.solution,
+    judging.list_,
+    setup.reset,
+    setup.start,
+    setup.doctor,
+):
+    app.command(command.__name__.rstrip("_"))(command)
+
+
+def main() -> None:
+    app()

@@ -1,0 +1,83 @@
+"""`course`, `course list` and `course check`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from course.cli.common import Which, answers, console, exercises, existing, select, shown
+
+
+def status(context: typer.Context) -> None:
+    """Where you are in the course, and what comes next."""
+    if context.invoked_subcommand:
+        return
+    from course.grading.progress import passed_now, upcoming
+    from course.specs import modules
+
+    folder = exercises()
+    for spec in modules():
+        passed = passed_now(folder, spec)
+        console.print(f"\n [bold]{spec.number} {spec.title}[/]")
+        for exercise in spec.exercises:
+            mark = "[bold green]✓[/]" if passed[exercise.number] else "[dim]·[/]"
+            console.print(f"   {mark} {exercise.number}  {exercise.name}", soft_wrap=True)
+    following = upcoming(folder, modules())
+    if following is None:
+        console.print("\n Everything that there is has passed. More modules are being written.\n")
+        return
+    spec, exercise = following
+    file = shown(folder / f"{spec.stem}.py")
+    console.print(f"\n Next: write [bold]{exercise.name}[/] in {file}")
+    console.print(f"       then [bold]course check {exercise.number}[/]\n", soft_wrap=True)
+
+
+def list_() -> None:
+    """Every exercise: its points, its goal, and whether it has passed."""
+    from course.grading.progress import exercises_folder
+    from course.grading.report import overview
+
+    console.print(overview(exercises_folder()))
+
+
+def check(
+    which: Which = "",
+    file: Annotated[Path | None, typer.Option(help="Judge this file instead.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print verdicts as JSON.")] = False,
+    mine: Annotated[bool, typer.Option(help="Build on your own earlier functions.")] = False,
+) -> None:
+    """Judge your answers. Ends with exit code 0 only if all of them pass."""
+    from course.grading.judge import judge
+    from course.grading.progress import digest, remember
+    from course.grading.report import show, summarise
+    from course.grading.run import in_child
+    from course.grading.warm import Warm
+    from course.specs import modules
+
+    if file:
+        existing(file)
+    if not which and file:
+        which = file.stem
+    chosen = [select(which)] if which else [(spec, tuple(spec.exercises)) for spec in modules()]
+    folder = file.parent if file else exercises()
+    verdicts = []
+    with Warm() as warm:
+        for spec, asked in chosen:
+            path = file or answers(folder, spec)
+            passed = {}
+            for exercise in asked:
+                before = digest(path, exercise.name)
+                verdicts.append(judge(exercise, in_child(exercise, path, mine, warm)))
+                passed[exercise.number] = before if verdicts[-1].passed else ""
+                if not as_json:
+                    show(verdicts[-1], console)
+            if file is None:
+                remember(folder, passed)
+    if as_json:
+        console.print_json(json.dumps([v.as_json() for v in verdicts]))
+    else:
+        summarise(verdicts, console)
+    raise typer.Exit(0 if all(v.passed for v in verdicts) else 1)
