@@ -59,7 +59,7 @@ def test_solutions_pass_and_so_does_their_json(run):
     [
         (["check", "99"], "no module or exercise is called '99'; there are 05 (saliency)"),
         (["check", "05", "--file", "nothing.py"], "there is no file nothing.py"),
-        (["check", "--file", "solutions/05_salience.py"], "no module or exercise"),
+        (["check", "--file", "solutions/05_salience.py"], "there is no file"),
         (["check", "05", "--file", "solutions/05_salience.py"], "did you mean 05_saliency.py?"),
     ],
     ids=["unknown module", "missing file", "unknown stem", "misspelt file"],
