@@ -35,7 +35,7 @@ def start(
             console.print(f" wrote {path}{_kept(kept)}", markup=False, soft_wrap=True)
     except (OSError, UnicodeDecodeError) as error:
         stop(f"the exercises cannot be written to {folder} ({error})")
-    console.print(f"\n Go there ([bold]cd {folder.parent}[/]) and type [bold]course watch[/].")
+    console.print(f"\n Next: cd {folder.parent}, then course watch", markup=False, soft_wrap=True)
 
 
 def _kept(backup: Path | None) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from course.cli import help as helpers
 from course.cli.common import Which, console, exercises, select, shown
@@ -92,13 +93,17 @@ class Loop:
         passed = []
         # A pass that cannot be remembered (no write access, no hash) must not be judged for ever.
         seen: set[str] = set()
-        self.verdict = self.current = None
-        while self.verdict is None and (turn := self._turn()):
-            self.current = turn[1]
+        self.verdict = self.current = missing = None
+        while self.verdict is None and missing is None:
+            turn = self._turn()
+            self.current = turn[1] if turn else None
+            if turn is None:
+                break
             path = self.folder / f"{turn[0].stem}.py"
             if not path.is_file():
-                break
-            verdict = self._judged(path, self.current)
+                missing = path
+                continue
+            verdict = self._judged(path, turn[1])
             if verdict.passed and not self.only and verdict.exercise not in seen:
                 seen.add(verdict.exercise)
                 passed.append(verdict)
@@ -106,14 +111,17 @@ class Loop:
                 self.verdict = verdict
         if console.is_terminal:
             console.clear()
-        console.print("", course_bar(self.folder), "")
+        console.print()
+        console.print(Text(" ") + course_bar(self.folder))
+        console.print()
         for verdict in passed:
             console.print(render(verdict))
         if self.verdict:
             show(self.verdict, console)
-        elif self.current:
-            number = self.current.number.partition(".")[0]
-            console.print(f" {shown(path)} is not there; `course reset {number}` writes its stubs.")
+        elif missing:
+            number = missing.name.partition("_")[0]
+            line = f" {shown(missing)} is not there; `course reset {number}` writes its stubs."
+            console.print(line, markup=False, soft_wrap=True)
         else:
             console.print(" [bold green]✓[/] Everything here has passed.")
         console.print(f"\n [dim]{KEYS}[/]")
@@ -139,7 +147,8 @@ class Loop:
         from course.grading.report import overview
 
         if key == "l":
-            console.print("", overview(self.folder))
+            console.print()
+            console.print(overview(self.folder))
         elif key == "n" and self.current:
             self.after, self.only = self.current.number, None
             self.judge()

@@ -29,7 +29,8 @@ def thumbnails(got: np.ndarray, want: np.ndarray, width: int) -> Text:
     small = [resample(panel, side) for panel in panels]
     pixels = [_colours(m, scale, s) for m, s in zip(small, (signed, signed, True), strict=True)]
     wide = max(SMALLEST, small[0].shape[1])
-    text = Text(" " * INDENT + (" " * GAP).join(f"{t:<{wide}}" for t in TITLES).rstrip(), "dim")
+    titles = (" " * GAP).join(f"{title:<{wide}}" for title in TITLES).rstrip()
+    text = Text.assemble((" " * INDENT + titles, "dim"))
     for row in range(0, len(pixels[0]), 2):
         text.append("\n" + " " * INDENT)
         for image in pixels:
