@@ -58,9 +58,10 @@ test-light: ## the tests that need no Torch, for example with PYTHON=python3.13
 	@$(CHECK_PYTHON)
 	@test -x $(LIGHT)/bin/python || $(PYTHON) -m venv $(LIGHT)
 	@$(LIGHT)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
-		numpy pillow matplotlib typer rich pytest hypothesis hatchling
+		numpy pillow matplotlib typer rich watchfiles pytest hypothesis hatchling
 	@$(LIGHT)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
-	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(LIGHT)/bin/python -m pytest -p tests.without_torch tests
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(LIGHT)/bin/python -m pytest -p tests.without_torch tests \
+		--ignore=tests/test_run.py --ignore=tests/test_loop.py # processes and terminals: once is enough
 
 lint: $(INSTALLED) ## ruff: errors, style and formatting
 	@$(BIN)/ruff check .
