@@ -17,7 +17,7 @@ from types import ModuleType
 import numpy as np
 
 from course.grading.arguments import library_function, unpack
-from course.grading.call import Outcome, call_all, describe, line_in, with_given
+from course.grading.call import Outcome, call, describe, line_in, with_given
 from course.grading.spec import Answer
 
 JUDGING = "COURSE_JUDGING"  # set while a file is judged: its own check(...) cells stay quiet
@@ -81,7 +81,12 @@ def main(folder: Path) -> None:
     if isinstance(function, Outcome):
         report(function)
     else:
-        call_all(with_given(function, given), calls, str(path), report)
+        function = with_given(function, given)
+        for arguments in calls:
+            outcome = call(function, arguments, str(path))
+            report(outcome)
+            if outcome.kind == "not written":  # asked once
+                break
 
 
 if __name__ == "__main__":

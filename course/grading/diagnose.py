@@ -92,7 +92,8 @@ def diagnose(
     constant, say) rules out all that are less simple.
     """
     limits = [case.tolerance for case in cases]
-    wrongs = [(m, [_attempt(m, case) for case in cases]) for m in mistakes]
+    tried = [(m, _attempts(m, cases, gots)) for m in mistakes]
+    wrongs = [(mistake, arrays) for mistake, arrays in tried if arrays]
     for magnitude in (False, True):
         for scale in (_same, _opposite, _proportional):
             if scale(gots, wants, limits, magnitude) and (magnitude or scale is not _same):
@@ -139,6 +140,32 @@ def _proportional(gots: Arrays, wrongs: Arrays, limits: Sequence[float], magnitu
         return 0.0  # a factor fits any single number
     factor = float(got @ wrong / (wrong @ wrong))
     return factor if _fits(gots, wrongs, limits, magnitude, factor) else 0.0
+
+
+def _attempts(
+    mistake: Mistake, cases: Sequence[Case], gots: Arrays
+) -> list[np.ndarray | None] | None:
+    """What a mistake answers in each case; None once an answer has nothing to do with it."""
+    wrongs: list[np.ndarray | None] = []
+    for case, got in zip(cases, gots, strict=True):
+        wrong = _attempt(mistake, case)
+        if got is None or wrong is None or not _related(got, wrong, case.tolerance):
+            return None
+        wrongs.append(wrong)
+    return wrongs
+
+
+def _related(got: np.ndarray, wrong: np.ndarray, asked: float) -> bool:
+    """Could one be a multiple of the other, or of its magnitude?"""
+    if got.shape != wrong.shape or not (np.isfinite(got).all() and np.isfinite(wrong).all()):
+        return False
+    # The best factor in the mean is not the best at the worst place, but nearly.
+    enough = 2 * np.sqrt(got.size) * tolerance(got, asked)
+    for other in (wrong.astype(np.float64), np.abs(wrong.astype(np.float64))):
+        size = float((other**2).sum())
+        if close(got, (float((got * other).sum()) / size if size else 0.0) * other, enough):
+            return True
+    return False
 
 
 def _attempt(mistake: Mistake, case: Case) -> np.ndarray | None:

@@ -6,6 +6,7 @@ is one of the exercise's known mistakes, the name of that mistake.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -85,28 +86,31 @@ def judge(exercise: Exercise, run: Runner, seed: int = SEED) -> Verdict:
 
 
 def _judge_values(
-    exercise: Exercise, cases: list[Case], outcomes: list[Outcome], verdict: Verdict
+    exercise: Exercise, cases: list[Case], outcomes: Sequence[Outcome], verdict: Verdict
 ) -> None:
-    wants = [_expected(exercise, case) for case in cases]
-    seen = list(zip(cases, wants, outcomes, strict=False))
-    for case, want, outcome in seen:
-        _right(exercise, case, want, outcome, seen)
+    # After a failure, what comes later is of no use but to the diagnosis.
+    for case, outcome in zip(cases, outcomes, strict=False):
+        want = _expected(exercise, case)
+        if failure := _wrong(case, want, outcome):
+            if exercise.mistakes:
+                failure.fields |= _known(exercise, cases, outcomes)
+            raise failure
         verdict.got, verdict.want = outcome.value, want
         verdict.checks += 1
 
 
 def _judge_properties(
-    exercise: Exercise, by_name: dict[str, int], outcomes: list[Outcome], verdict: Verdict
+    exercise: Exercise, by_name: dict[str, int], outcomes: Sequence[Outcome], verdict: Verdict
 ) -> None:
-    rest = iter(outcomes[len(by_name) :])
+    rest = iter(range(len(by_name), len(outcomes)))
     for prop in exercise.properties:
-        varied = [_array(next(rest, outcomes[-1])) for _ in prop.variations]
+        varied = [_array(outcomes[next(rest, -1)]) for _ in prop.variations]
         if not prop.holds(_array(outcomes[by_name[prop.case]]), *varied):
             raise _FailedLayerError("property", prop.says, case=prop.name)
         verdict.checks += 1
 
 
-def _judge_manners(outcomes: list[Outcome]) -> None:
+def _judge_manners(outcomes: Sequence[Outcome]) -> None:
     for outcome in outcomes:
         if outcome.changed:
             what = " and ".join(outcome.changed)
@@ -135,34 +139,34 @@ def _array(outcome: Outcome) -> np.ndarray:
     return outcome.value
 
 
-def _right(
-    exercise: Exercise,
-    case: Case,
-    want: np.ndarray,
-    outcome: Outcome,
-    seen: list[tuple[Case, np.ndarray, Outcome]],
-) -> None:
-    """Type, shape, finiteness and value of one answer; raises with the best explanation."""
+def _wrong(case: Case, want: np.ndarray, outcome: Outcome) -> _FailedLayerError | None:
+    """What is wrong with type, shape, finiteness or values of one answer, if anything is."""
     got = _array(outcome)
-    if got.shape == want.shape and np.isfinite(got).all():
-        if close(got, want, case.tolerance):
-            return
-        layer, message, detail = "value", explain(got, want), worst(got, want)
-        if want.size <= 12:
-            detail = f"expected {_show(want)}\ngot      {_show(got)}"
-    elif got.shape != want.shape:
-        layer, detail = "shape", ""
-        message = f"returned shape {got.shape}, expected {want.shape}"
-    else:
+    detail = ""
+    if got.shape != want.shape:
+        layer, message = "shape", f"returned shape {got.shape}, expected {want.shape}"
+    elif not np.isfinite(got).all():
         bad = int((~np.isfinite(got)).sum())
         layer, message = "finite", f"{bad} of {got.size} numbers are NaN or infinite"
         detail = f"the first at index {_plain(np.argwhere(~np.isfinite(got))[0])}"
-    cases, wants, outcomes = zip(*seen, strict=True)
-    known = {}
-    if found := diagnose(exercise.mistakes, cases, [o.value for o in outcomes], wants):
-        known = {"mistake": found.mistake.name, "also": found.also, "message": found.says}
-    fields = {"case": case.name, "detail": detail, "got": got, "want": want}
-    raise _FailedLayerError(layer, known.pop("message", message), **fields, **known)
+    elif close(got, want, case.tolerance):
+        return None
+    else:
+        layer, message, detail = "value", explain(got, want), worst(got, want)
+        if want.size <= 12:
+            detail = f"expected {_show(want)}\ngot      {_show(got)}"
+    return _FailedLayerError(layer, message, case=case.name, detail=detail, got=got, want=want)
+
+
+def _known(exercise: Exercise, cases: list[Case], outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """The fields that tell which known mistake the answer is; none if it is none."""
+    n = min(len(cases), len(outcomes))
+    wants = [_expected(exercise, case) for case in cases[:n]]
+    gots = [outcome.value for outcome in outcomes[:n]]
+    found = diagnose(exercise.mistakes, cases[:n], gots, wants)
+    return (
+        {"mistake": found.mistake.name, "also": found.also, "message": found.says} if found else {}
+    )
 
 
 def _show(a: np.ndarray) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from course.grading.arguments import pack
-from course.grading.call import Outcome, as_array, call_all, with_given
+from course.grading.call import LazyOutcomes, Outcome, as_array, with_given
 from course.grading.child import FILE, PRINTED
 from course.grading.spec import Answer, Exercise
 from course.grading.warm import Warm
@@ -27,7 +27,7 @@ MEMORY = 4 << 30  # bytes of address space
 MESSAGE = 2000  # characters
 KINDS = ("answer", "not written", "raised", "not loaded")  # that the child may report
 MEDDLED = Outcome("ended", "wrote into the grader's files instead of returning")
-Runner = Callable[[Sequence[Mapping[str, Any]]], tuple[list[Outcome], str]]
+Runner = Callable[[Sequence[Mapping[str, Any]]], tuple[Sequence[Outcome], str]]
 
 
 def in_child(
@@ -40,7 +40,7 @@ def in_child(
     """
     given = [] if mine else [f"{g.__module__}.{g.__name__}" for g in exercise.given]
 
-    def run(calls: Sequence[Mapping[str, Any]]) -> tuple[list[Outcome], str]:
+    def run(calls: Sequence[Mapping[str, Any]]) -> tuple[Sequence[Outcome], str]:
         with (
             # Cleaning up may find a folder that the submission has changed beyond recognition.
             tempfile.TemporaryDirectory(prefix="course-", ignore_cleanup_errors=True) as name,
@@ -70,8 +70,8 @@ def in_kernel(exercise: Exercise, function: Answer) -> Runner:
     filename = getattr(getattr(function, "__code__", None), "co_filename", "")
     answer = with_given(function, exercise.given)
 
-    def run(calls: Sequence[Mapping[str, Any]]) -> tuple[list[Outcome], str]:
-        return call_all(answer, calls, filename), ""
+    def run(calls: Sequence[Mapping[str, Any]]) -> tuple[Sequence[Outcome], str]:
+        return LazyOutcomes(answer, calls, filename), ""
 
     return run
 
