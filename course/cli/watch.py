@@ -26,11 +26,12 @@ def watch(
     ] = False,
 ) -> None:
     """Judge again each time you save, and show the first thing to mend."""
+    from course.grading.progress import present
     from course.specs import modules
 
     spec, asked = select(which) if which else (None, ())
-    specs = (spec,) if spec else modules()
     folder = exercises()
+    specs = (spec,) if spec else present(folder, modules())
     # A single exercise stays on the screen after it has passed.
     only = asked[0] if spec and len(asked) == 1 < len(spec.exercises) else None
     try:

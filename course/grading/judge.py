@@ -29,6 +29,7 @@ class Verdict:
     detail: numbers to look at, lines of text.
     mistake: the name of the known mistake that the answer is, if it is one.
     also: what is wrong besides that mistake, such as the sign everywhere.
+    built_on: with --mine, a sentence on the earlier functions that the answer called.
     got, want: the two arrays that differ, or, of an answer that passed, those of the last case.
     """
 
@@ -43,6 +44,7 @@ class Verdict:
     mistake: str = ""
     also: str = ""
     printed: str = ""
+    built_on: str = ""
     checks: int = 0
     got: np.ndarray | None = None
     want: np.ndarray | None = None

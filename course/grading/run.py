@@ -19,6 +19,7 @@ import numpy as np
 
 from course.grading.call import Outcome, as_array, call_all, with_given
 from course.grading.child import FILE, PRINTED
+from course.grading.mine import CALLED, Mine
 from course.grading.spec import Answer, Exercise, Network
 from course.grading.warm import Warm
 
@@ -30,14 +31,15 @@ Runner = Callable[[Sequence[Mapping[str, Any]]], tuple[list[Outcome], str]]
 
 
 def in_child(
-    exercise: Exercise, path: Path, mine: bool = False, warm: Warm | None = None
+    exercise: Exercise, path: Path, mine: Mine | None = None, warm: Warm | None = None
 ) -> Runner:
     """A runner for the exercise's function in the file `path`.
 
-    mine: let it call the learner's own earlier functions instead of the library's.
+    mine: the learner's own earlier functions, for it to call instead of the library's.
     warm: where to run it; without one, a process is started for this exercise alone.
     """
-    given = [] if mine else [(g.__module__, g.__name__) for g in exercise.given]
+    own = {e.name for e in mine.earlier} if mine else set()
+    given = [(g.__module__, g.__name__) for g in exercise.given if g.__name__ not in own]
 
     def run(calls: Sequence[Mapping[str, Any]]) -> tuple[list[Outcome], str]:
         with (
@@ -51,6 +53,7 @@ def in_child(
                 "file": str(path.resolve()),
                 "function": exercise.name,
                 "given": given,
+                "earlier": mine.earlier if mine else [],
                 "calls": [_pack(folder, i, c) for i, c in enumerate(calls)],
                 "seconds": exercise.seconds,
                 "memory": MEMORY,
@@ -58,6 +61,8 @@ def in_child(
             (folder / "job.json").write_text(json.dumps(job))
             code = processes.execute(folder, exercise.seconds)
             outcomes = _collect(folder, len(calls), exercise.seconds, path, code)
+            if mine:
+                mine.called |= set(_read(folder / CALLED).decode(errors="replace").split())
             printed = _read(folder / PRINTED, last=2000).decode(errors="replace")
             return outcomes, printed
 
