@@ -151,7 +151,8 @@ def _post_mortem(folder: Path, seconds: float, path: Path, code: int | None) -> 
         return Outcome("timeout", message, line)
     if not (folder / "job.json").is_file():
         return MEDDLED
-    if code < 0:
-        signals = {s.value: s.name for s in signal.Signals}
-        return Outcome("killed", f"crashed the process ({signals.get(-code, -code)})", line)
+    if code < 0 or crash:  # Windows has no signals, and large exit codes instead
+        signals = {-s.value: s.name for s in signal.Signals}
+        cause = signals.get(code) or crash.partition("\n")[0][:MESSAGE] or str(-code)
+        return Outcome("killed", f"crashed the process ({cause})", line)
     return Outcome("ended", f"ended the process (exit code {code}) instead of returning", line)
