@@ -18,6 +18,8 @@ from course.authoring.release import leaks, release_files, solution_pieces
 from course.cli import app
 from course.specs import modules
 
+pytest.importorskip("torch")
+
 SPEC = modules()[0]
 FILES = {
     "exercises/05_saliency.py",

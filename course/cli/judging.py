@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.padding import Padding
 
 from course.cli.common import Which, answers, console, exercises, existing, select, shown
 
@@ -45,7 +46,7 @@ def list_() -> None:
     from course.grading.progress import exercises_folder
     from course.grading.report import overview
 
-    console.print(overview(exercises_folder()))
+    console.print(Padding(overview(exercises_folder()), (1, 0, 0, 1)))
 
 
 def check(

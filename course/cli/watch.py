@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.padding import Padding
 from rich.text import Text
 
 from course.cli import help as helpers
@@ -148,8 +149,7 @@ class Loop:
         from course.grading.report import overview
 
         if key == "l":
-            console.print()
-            console.print(overview(self.folder))
+            console.print(Padding(overview(self.folder), (1, 0, 0, 1)))
         elif key == "n" and self.current:
             self.after, self.only = self.current.number, None
             self.judge()
