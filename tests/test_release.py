@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from course.authoring import derive, release
@@ -193,3 +194,33 @@ def test_the_workflow_is_what_github_can_read():
     steps = workflow["jobs"]["check"]["steps"]
     checks = [step for step in steps if "course check" in step.get("run", "")]
     assert [step["name"][:2] for step in checks] == [spec.number for spec in modules()]
+
+
+def test_the_commands_in_the_instructors_guide_exist():
+    commands = typer.main.get_command(app).commands
+    text = (Path(__file__).parents[1] / "lectures" / "instructors.md").read_text(encoding="utf-8")
+    text = re.sub(r"\\\n\s*", "", text)
+    code = re.findall(r"`([^`\n]+)`", text) + [line.strip("$ ") for line in text.splitlines()]
+    used = {}
+    for line in code:
+        found = re.match(r"(?:\S*/)?course ([a-z]+)(?=\s|$)(.*)", line)
+        if found and ("`" not in line):
+            used.setdefault(found[1], set()).update(re.findall(r"(?<!\S)--[a-z-]+", found[2]))
+    assert {"release", "check", "grade", "gradescope"} <= set(used)
+    for name, options in used.items():
+        if name in ("grade", "gradescope") and name not in commands:
+            pytest.skip("course grade is not there yet")
+        known = {o for p in commands[name].params for o in p.opts}
+        assert options <= known, (name, options - known)
+    # Options that the text names alone, of the two commands that it is about.
+    known = {
+        o
+        for name in ("release", "grade", "solution")
+        for p in commands[name].params
+        for o in p.opts
+    }
+    assert {c.split()[0] for c in code if c.startswith("--")} - {
+        "--memory",
+        "--volume",
+        "--cap-drop",
+    } <= known
