@@ -46,7 +46,7 @@ def list_() -> None:
     from course.grading.progress import exercises_folder
     from course.grading.report import overview
 
-    console.print(Padding(overview(exercises_folder()), (1, 0, 0, 1)))
+    console.print(Padding(overview(exercises_folder()), (1, 0, 1, 1)))
 
 
 def check(

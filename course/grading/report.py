@@ -78,6 +78,8 @@ def overview(folder: Path | None) -> Table:
     """Every exercise of the course, and what is known of it in this folder."""
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1))
     for spec in present(folder, modules()) if folder else modules():
+        if table.rows:
+            table.add_row()
         table.add_row("", spec.number, Text(spec.title, "bold"))
         passed = passed_now(folder, spec) if folder else {}
         hints = read(folder).hints if folder else {}
