@@ -1,7 +1,8 @@
 """Draw the README's picture of the learner's loop: `python book/loop_picture.py`, with tmux.
 
 `course watch` runs in a terminal of tmux, in a temporary folder, while answers are saved and a key
-is pressed. What the picture shows is what `tmux capture-pane` then finds on the screen.
+is pressed. What the picture shows is what `tmux capture-pane` then finds on the screen; only the
+lines with a # are added, and say what was saved.
 """
 
 from __future__ import annotations
@@ -91,7 +92,7 @@ def session(folder: Path) -> Text:
         shown.append(terminal.screen(until="05.3  gradient_times_input    not written yet"))
     finally:
         terminal.close()
-    return Text("\n\n").join(shown)
+    return Text("\n\n").join([*shown, Text("")])
 
 
 def main() -> None:
