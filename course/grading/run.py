@@ -30,12 +30,17 @@ Runner = Callable[[Sequence[Mapping[str, Any]]], tuple[list[Outcome], str]]
 
 
 def in_child(
-    exercise: Exercise, path: Path, mine: bool = False, warm: Warm | None = None
+    exercise: Exercise,
+    path: Path,
+    mine: bool = False,
+    warm: Warm | None = None,
+    fence: Path | None = None,
 ) -> Runner:
     """A runner for the exercise's function in the file `path`.
 
     mine: let it call the learner's own earlier functions instead of the library's.
     warm: where to run it; without one, a process is started for this exercise alone.
+    fence: the one folder that strangers' code may write to; the grader's own must be in it.
     """
     given = [] if mine else [(g.__module__, g.__name__) for g in exercise.given]
 
@@ -54,6 +59,7 @@ def in_child(
                 "calls": [_pack(folder, i, c) for i, c in enumerate(calls)],
                 "seconds": exercise.seconds,
                 "memory": MEMORY,
+                "fence": str(fence or ""),
             }
             (folder / "job.json").write_text(json.dumps(job))
             code = processes.execute(folder, exercise.seconds)
