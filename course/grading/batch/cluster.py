@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from distributed import Client
 
 
+CONNECT = "10s"
+
+
 class ClusterError(RuntimeError):
     """The cluster cannot be used, and why."""
 
@@ -28,7 +31,7 @@ def connected(address: str) -> Iterator[Client]:
         pip = "pip install 'saliency-from-scratch[cluster]'"
         raise ClusterError(f"a cluster needs dask.distributed: {pip}") from error
     try:
-        client = Client(address, timeout="10s", set_as_default=False)
+        client = Client(address, timeout=CONNECT, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:
         raise ClusterError(f"there is no Dask scheduler at {address} ({error})") from error
     with client:
