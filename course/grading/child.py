@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import faulthandler
 import json
+import os
 import sys
 from importlib import import_module
 from importlib.machinery import SourceFileLoader
@@ -18,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from course.grading import fence
 from course.grading.call import Outcome, call_all, describe, line_in, with_given
 from course.grading.mine import CALLED, Earlier, put_in_place
 from course.grading.spec import Answer, Network
@@ -115,6 +117,9 @@ def main(folder: Path) -> None:
         answers += 1
         print(json.dumps(outcome.as_json()), file=log, flush=True)
 
+    if job["fence"]:
+        os.chdir(job["fence"])
+        fence.enclose(Path(job["fence"]))
     earlier = [Earlier(*fields) for fields in job["earlier"]]
     function = answer(path, job["function"], earlier, folder)
     if isinstance(function, Outcome):

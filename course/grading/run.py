@@ -31,12 +31,17 @@ Runner = Callable[[Sequence[Mapping[str, Any]]], tuple[list[Outcome], str]]
 
 
 def in_child(
-    exercise: Exercise, path: Path, mine: Mine | None = None, warm: Warm | None = None
+    exercise: Exercise,
+    path: Path,
+    mine: Mine | None = None,
+    warm: Warm | None = None,
+    fence: Path | None = None,
 ) -> Runner:
     """A runner for the exercise's function in the file `path`.
 
     mine: the learner's own earlier functions, for it to call instead of the library's.
     warm: where to run it; without one, a process is started for this exercise alone.
+    fence: the one folder that strangers' code may write to; the grader's own must be in it.
     """
     own = {e.name for e in mine.earlier} if mine else set()
     given = [(g.__module__, g.__name__) for g in exercise.given if g.__name__ not in own]
@@ -57,6 +62,7 @@ def in_child(
                 "calls": [_pack(folder, i, c) for i, c in enumerate(calls)],
                 "seconds": exercise.seconds,
                 "memory": MEMORY,
+                "fence": str(fence or ""),
             }
             (folder / "job.json").write_text(json.dumps(job))
             code = processes.execute(folder, exercise.seconds)
