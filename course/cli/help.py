@@ -31,7 +31,7 @@ RUNGS = ("the idea", "the formula", "the key line")
 
 def hint(which: Which = "") -> None:
     """The next hint: first the idea, then the formula, then the key line with a blank."""
-    from course.grading.progress import upcoming
+    from course.grading.progress import present, upcoming
     from course.specs import modules
 
     folder = exercises()
@@ -40,7 +40,7 @@ def hint(which: Which = "") -> None:
     if which and len(asked) == 1:
         exercise = asked[0]
     else:
-        following = upcoming(folder, [spec] if which else modules())
+        following = upcoming(folder, [spec] if which else present(folder, modules()))
         if following is None:
             stop("everything there has passed; name an exercise to see its hints all the same")
         exercise = following[1]

@@ -6,8 +6,8 @@ is one of the exercise's known mistakes, the name of that mistake.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,7 @@ class Verdict:
     detail: numbers to look at, lines of text.
     mistake: the name of the known mistake that the answer is, if it is one.
     also: what is wrong besides that mistake, such as the sign everywhere.
+    built_on: with --mine, a sentence on the earlier functions that the answer called.
     got, want: the two arrays that differ, or, of an answer that passed, those of the last case.
     """
 
@@ -44,6 +45,7 @@ class Verdict:
     mistake: str = ""
     also: str = ""
     printed: str = ""
+    built_on: str = ""
     checks: int = 0
     got: np.ndarray | None = None
     want: np.ndarray | None = None
@@ -63,6 +65,25 @@ class _FailedLayerError(Exception):
     def __init__(self, layer: str, message: str, **fields: Any) -> None:
         super().__init__(message)
         self.fields = {"layer": layer, "message": message, **fields}
+
+
+def remembering(exercise: Exercise) -> Exercise:
+    """The same exercise, its cases drawn and its reference asked once a seed."""
+    drawn: dict[str, list[Case]] = {}
+    answers: dict[int, np.ndarray] = {}
+
+    def cases(rng: np.random.Generator) -> list[Case]:
+        state = repr(rng.bit_generator.state)
+        if state not in drawn:
+            drawn[state] = exercise.cases(rng)
+        return drawn[state]
+
+    def reference(arguments: Mapping[str, Any]) -> np.ndarray:
+        if id(arguments) not in answers:  # the cases above live as long as this dictionary
+            answers[id(arguments)] = exercise.reference(arguments)
+        return answers[id(arguments)]
+
+    return replace(exercise, cases=cases, reference=reference)
 
 
 def judge(exercise: Exercise, run: Runner, seed: int = SEED) -> Verdict:

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from course.grading.judge import Verdict
-from course.grading.progress import passed_now, read
+from course.grading.progress import passed_now, present, read
 from course.grading.thumbnail import can_draw, thumbnails
 from course.specs import modules
 
@@ -45,16 +45,24 @@ def render(verdict: Verdict) -> RenderableType:
     head = f" {verdict.exercise}  {verdict.name:<24}"
     if verdict.passed:
         note = f"{points}, {verdict.checks} checks"
-        return Text.assemble((" ✓", "bold green"), (head, "bold"), (note, "dim"))
+        line = Text.assemble((" ✓", "bold green"), (head, "bold"), (note, "dim"))
+        return Group(line, *_built_on(verdict))
     mark = (" ·", "dim") if verdict.layer == "written" else (" ✗", "bold red")
     rows: list[RenderableType] = [
         Text.assemble(mark, (head, "bold"), (TITLES[verdict.layer], "yellow"))
     ]
     rows += [Padding(Text(line), (0, 0, 0, 9)) for line in explain(verdict)]
+    rows += _built_on(verdict)
     if verdict.printed.strip() and verdict.layer != "written":
         rows.append(Padding(Text("Your code printed:", style="dim"), (0, 0, 0, 9)))
         rows.append(Padding(Text(verdict.printed.strip()[-500:], style="dim"), (0, 0, 0, 9)))
     return Group(*rows)
+
+
+def _built_on(verdict: Verdict) -> list[RenderableType]:
+    if not verdict.built_on:
+        return []
+    return [Padding(Text(verdict.built_on, style="dim"), (0, 0, 0, 9))]
 
 
 def show(verdict: Verdict, console: Console) -> None:
@@ -69,7 +77,9 @@ def show(verdict: Verdict, console: Console) -> None:
 def overview(folder: Path | None) -> Table:
     """Every exercise of the course, and what is known of it in this folder."""
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1))
-    for spec in modules():
+    for spec in present(folder, modules()) if folder else modules():
+        if table.rows:
+            table.add_row()
         table.add_row("", spec.number, Text(spec.title, "bold"))
         passed = passed_now(folder, spec) if folder else {}
         hints = read(folder).hints if folder else {}
@@ -85,7 +95,7 @@ def overview(folder: Path | None) -> Table:
 
 def course_bar(folder: Path, width: int = 30) -> Text:
     """How much of the course has passed, as a bar."""
-    passed = [ok for spec in modules() for ok in passed_now(folder, spec).values()]
+    passed = [ok for spec in present(folder, modules()) for ok in passed_now(folder, spec).values()]
     full = round(width * sum(passed) / len(passed))
     note = f"  {sum(passed)} of {len(passed)} exercises"
     return Text.assemble(("█" * full, "green"), ("░" * (width - full), "dim"), note)
