@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 
 import pytest
@@ -35,7 +36,7 @@ def address():
             processes=True,
             host="127.0.0.1",
             dashboard_address=None,
-            silence_logs=50,
+            silence_logs=logging.CRITICAL,
         ) as local,
     ):
         yield local.scheduler_address
