@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 
 import pytest
@@ -35,7 +36,7 @@ def address():
             processes=True,
             host="127.0.0.1",
             dashboard_address=None,
-            silence_logs=50,
+            silence_logs=logging.CRITICAL,
         ) as local,
     ):
         yield local.scheduler_address
@@ -60,7 +61,8 @@ def test_two_hundred_through_dask(address, tmp_path):
     assert (again.rows, again.reused) == (batch.rows, len(known))
 
 
-def test_nobody_there(tmp_path):
+def test_nobody_there(tmp_path, monkeypatch):
+    monkeypatch.setattr(cluster, "CONNECT", "1s")
     with pytest.raises(cluster.ClusterError, match="no Dask scheduler at"):
         grade([], tmp_path, CHOSEN, SECRET, dask="tcp://127.0.0.1:1")
 

@@ -129,6 +129,7 @@ def _mistakes(exercises: Sequence[Exercise], rows: Sequence[Row]) -> Iterator[st
         yield '<p class="dim">No wrong answer is one of the mistakes that the course knows.</p>'
     for (number, name), count in met.most_common():
         sentence = says.get((number, name), "")
+        sentence = f"{sentence[:1].upper()}{sentence[1:]}."
         yield (
             f'<article><div class="row"><b>{number} <code>{escape(name)}</code></b>'
             f"<span>{_percent(count, sizes[number])} of the class ({count})</span></div>"

@@ -55,7 +55,9 @@ def judged_there(client: Client, jobs: Sequence[Job]) -> Iterator[Row]:
 
     futures = client.map(judged, jobs, pure=False, retries=1, key="judge")
     asked = {future.key: job for future, job in zip(futures, jobs, strict=True)}
-    for future, result in as_completed(futures, with_results=True, raise_errors=False):
+    for future, result in as_completed(
+        futures, loop=client.loop, with_results=True, raise_errors=False
+    ):
         job = asked[future.key]
         if not isinstance(result, Row):
             says = "could not be judged: the worker on the cluster was lost or failed"

@@ -129,7 +129,7 @@ def as_gradescope(rows: Sequence[Row]) -> str:
 
 def _file_name(student: str) -> str:
     """Safe on every system, and another one for each student."""
-    plain = re.sub(r"[^a-z0-9._-]+", "_", student)[:80].strip(".")
+    plain = re.sub(r"[^a-z0-9._-]+", "_", student)[:80].strip(".") or "_"
     mark = "" if plain == student else "-" + sha256(student.encode()).hexdigest()[:8]
     return f"{plain}{mark}.json"
 

@@ -59,7 +59,7 @@ class Worker:
     def close(self) -> None:
         """End the process, and what it left on disk."""
         if self._process:
-            warm._end(self._process)
+            warm.end(self._process)
             self._process = None
         if self._folder:
             shutil.rmtree(self._folder, ignore_errors=True)
