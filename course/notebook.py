@@ -64,11 +64,12 @@ def _check(function: Answer) -> Report:
         text = f"{text} {old}"
     picture = ""
     if verdict.passed or verdict.layer == "value":
-        from course.plot import comparison
+        from course.plot.maps import comparison, worth_drawing
 
         assert verdict.got is not None
         assert verdict.want is not None
-        picture = comparison(verdict.got, verdict.want)
+        if worth_drawing(verdict.want):
+            picture = comparison(verdict.got, verdict.want)
     return Report((_paragraph(old) if old else "") + as_html(verdict) + picture, text)
 
 

@@ -29,7 +29,7 @@ def named_gradient(function):
 def test_a_right_answer_passes_and_is_drawn():
     report = check(saliency.gradient)
     assert repr(report) == "05.1 gradient: passed"
-    assert "✓ passed, 7 checks" in report._repr_html_()
+    assert "✓ passed, 8 checks" in report._repr_html_()
     assert 'src="data:image/png;base64,' in report._repr_html_()
 
 

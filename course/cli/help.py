@@ -80,9 +80,13 @@ def diff(
 def no_picture(verdict: Verdict) -> str:
     """Why there is no difference to draw, or nothing if there is one."""
     from course.grading.report import TITLES, explain
+    from course.plot.maps import worth_drawing
 
-    if verdict.layer in ("", "value", "property", "manners") and verdict.got is not None:
-        return ""
+    if verdict.layer in ("", "value", "property", "manners") and verdict.want is not None:
+        if worth_drawing(verdict.want):
+            return ""
+        says = " ".join(explain(verdict)) if verdict.layer else "Yours is right."
+        return f"{verdict.exercise} has one number for an answer, and no map. {says}"
     reason = " ".join([TITLES[verdict.layer] + ":", *explain(verdict)[:1]]).rstrip(".:")
     return f"{verdict.exercise} has no map to compare yet; {reason}"
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from course.grading.call import Outcome
-from course.grading.diagnose import close, diagnose, explain, worst
+from course.grading.diagnose import close, diagnose, explain, explain_shape, worst
 from course.grading.run import Runner
 from course.grading.spec import Case, Exercise
 
@@ -165,7 +165,7 @@ def _wrong(case: Case, want: np.ndarray, outcome: Outcome) -> _FailedLayerError 
     got = _array(outcome)
     detail = ""
     if got.shape != want.shape:
-        layer, message = "shape", f"returned shape {got.shape}, expected {want.shape}"
+        layer, message = "shape", explain_shape(got.shape, want.shape)
     elif not np.isfinite(got).all():
         bad = int((~np.isfinite(got)).sum())
         layer, message = "finite", f"{bad} of {got.size} numbers are NaN or infinite"
@@ -175,7 +175,7 @@ def _wrong(case: Case, want: np.ndarray, outcome: Outcome) -> _FailedLayerError 
     else:
         layer, message, detail = "value", explain(got, want), worst(got, want)
         if want.size <= 12:
-            detail = f"expected {_show(want)}\ngot      {_show(got)}"
+            detail = _side_by_side(got, want)
     return _FailedLayerError(layer, message, case=case.name, detail=detail, got=got, want=want)
 
 
@@ -190,8 +190,16 @@ def _known(exercise: Exercise, cases: list[Case], outcomes: Sequence[Outcome]) -
     )
 
 
-def _show(a: np.ndarray) -> str:
-    return np.array2string(a, precision=5, suppress_small=True, separator=", ").replace("\n", "")
+def _side_by_side(got: np.ndarray, want: np.ndarray) -> str:
+    """Both in full, with as many digits as it takes to see a difference."""
+    for precision in (5, 8, 17):
+        shown = [
+            " ".join(np.array2string(a, precision=precision, separator=", ").split())
+            for a in (want, got)
+        ]
+        if shown[0] != shown[1]:
+            break
+    return f"expected {shown[0]}\ngot      {shown[1]}"
 
 
 def _plain(index: np.ndarray) -> tuple[int, ...]:

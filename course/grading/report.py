@@ -13,6 +13,7 @@ from rich.text import Text
 from course.grading.judge import Verdict
 from course.grading.progress import passed_now, present, read
 from course.grading.thumbnail import can_draw, thumbnails
+from course.plot.maps import worth_drawing
 from course.specs import modules
 
 TITLES = {
@@ -71,6 +72,8 @@ def show(verdict: Verdict, console: Console) -> None:
     if verdict.layer == "value" and can_draw(console):
         assert verdict.got is not None
         assert verdict.want is not None
+        if not worth_drawing(verdict.want):
+            return
         console.print(thumbnails(verdict.got, verdict.want, console.width))
 
 
@@ -102,10 +105,20 @@ def course_bar(folder: Path, width: int = 30) -> Text:
 
 
 def summarise(verdicts: list[Verdict], console: Console) -> None:
-    """The last line: how many, how many points."""
+    """The last lines: how many, how many points, and what helps with the first that fails."""
     passed = [v for v in verdicts if v.passed]
     got, total = sum(v.points for v in passed), sum(v.points for v in verdicts)
     console.print(f"\n {len(passed)} of {len(verdicts)} passed, {got} of {total} points")
+    if failed := [v for v in verdicts if not v.passed]:
+        console.print(Text(f" {next_step(failed[0])}", "dim"))
+
+
+def next_step(verdict: Verdict) -> str:
+    """The commands that help with a failure."""
+    ways = [f"course hint {verdict.exercise}"]
+    if verdict.layer == "value" and verdict.want is not None and worth_drawing(verdict.want):
+        ways.append(f"course diff {verdict.exercise}")
+    return "Next: " + " or ".join(ways)
 
 
 def as_html(verdict: Verdict) -> str:
@@ -115,7 +128,8 @@ def as_html(verdict: Verdict) -> str:
     else:
         head, colour = f"✗ {TITLES[verdict.layer]}", "#b35900"
         body = "<br>".join(html.escape(line) for line in explain(verdict))
-        body = f'<div style="margin-top:.3em">{body}</div>'
+        way = f"<code>course hint {html.escape(verdict.exercise)}</code>"
+        body = f'<div style="margin-top:.3em">{body}<br>In a terminal, {way} helps.</div>'
     title = f"{verdict.exercise} {verdict.name}"
     return (
         f'<div style="border-left:4px solid {colour};padding:.4em .8em">'
