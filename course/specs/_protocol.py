@@ -33,12 +33,13 @@ def in_torch(function: Answer) -> Callable[[Mapping[str, Any]], np.ndarray]:
 
         twin = import_module(module)
         ready: dict[str, Any] = {}
+        examples = next(v for v in arguments.values() if isinstance(v, np.ndarray))
         for name, value in arguments.items():
             if isinstance(value, Network):
                 model = realise({name: value})[name]
                 ready[name] = networks.build(value.name, model.state_dict(), value.dtype)
             elif name == "target":
-                ready[name] = torch.tensor(np.broadcast_to(value, len(arguments["x"])))
+                ready[name] = torch.tensor(np.broadcast_to(value, len(examples)))
             else:
                 ready[name] = torch.tensor(value) if isinstance(value, np.ndarray) else value
         return getattr(twin, function.__name__)(**ready).detach().numpy()
