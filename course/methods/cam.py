@@ -152,10 +152,12 @@ def upsample_bilinear(
             place = np.linspace(0, n - 1, out)
         else:
             place = (np.arange(out) + 0.5) * n / out - 0.5
-        place = np.clip(place, 0, n - 1)
+        place = np.maximum(place, 0)
         left = place.astype(int)
         right = np.minimum(left + 1, n - 1)
-        share = (place - left).reshape((-1, 1) if axis == 1 else (-1,))
+        share = place - left
+        if axis == 1:
+            share = share[:, None]
         near, far = mixed.take(left, axis), mixed.take(right, axis)
         mixed = (1 - share) * near + share * far
     return mixed.astype(maps.dtype)
