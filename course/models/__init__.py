@@ -12,9 +12,10 @@ from course.models.minilm import MiniLM, minilm, minilm_pieces, sentence_embeddi
 from course.models.mnist import MnistCNN, MnistMLP, fashion_cnn, mnist_cnn, mnist_mlp
 from course.models.text import TextAttention, TextCNN, text_attention, text_cnn
 from course.models.toy import HandNetwork, small_cnn
+from course.models.toy_attention import HandAttention, SmallTransformer
 from course.nn import Module
 
-# Only small_cnn is random; the others have fixed or shipped weights.
+# Only small_cnn and small_transformer are random; the others have fixed or shipped weights.
 NETWORKS: dict[str, Callable[[np.random.Generator], Module]] = {
     "hand": lambda rng: HandNetwork(),
     "small_cnn": small_cnn,
@@ -25,6 +26,8 @@ NETWORKS: dict[str, Callable[[np.random.Generator], Module]] = {
     "text_cnn": lambda rng: text_cnn(),
     "text_attention": lambda rng: text_attention(),
     "minilm": lambda rng: minilm(),
+    "hand_attention": lambda rng: HandAttention(),
+    "small_transformer": SmallTransformer,
 }
 
 
@@ -38,10 +41,12 @@ def build(name: str, seed: int = 0, dtype: Any = np.float32) -> Module:
 __all__ = [
     "NETWORKS",
     "EfficientNetLite0",
+    "HandAttention",
     "HandNetwork",
     "MiniLM",
     "MnistCNN",
     "MnistMLP",
+    "SmallTransformer",
     "TextAttention",
     "TextCNN",
     "build",
