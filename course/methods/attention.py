@@ -182,7 +182,7 @@ def attention_times_gradient(
         T), as `model.named_modules()` gives it: "0.self_attn.weights".
     Returns an array (N, T, T): from token i (second axis) to token j (third).
     """
-    logits, captured = capture(model, Tensor(x, requires_grad=True), [layer])
+    logits, captured = capture(model, Tensor(x), [layer])
     attention = captured[layer]
     score = logits[np.arange(len(x)), target].sum()
     return (attention.data * grad(score, attention)).sum(axis=1)
