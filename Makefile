@@ -40,6 +40,8 @@ book/_build/.library: $(LIBRARY) $(INSTALLED)
 
 # After a failure the parsed pages go, else the next build would not repeat the warnings.
 book/_build/.built: book/_build/.library $(PAGES)
+	@echo "==> Executing the pages, as many at once as there are cores"
+	@$(BIN)/python book/execute.py
 	@echo "==> Building the book"
 	@$(BIN)/jupyter-book build lectures --config book/_config.yml --toc '$(CURDIR)/book/_toc.yml' \
 		--path-output book -n -W --keep-going || { rm -rf $(HTML) book/_build/.doctrees; exit 1; }

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from course.grading.spec import Answer, Network
-from course.models import build
+from course.grading.arguments import arrays_in, realise
+from course.grading.spec import Answer
 
 
 @dataclass
@@ -41,18 +41,6 @@ class Outcome:
         return {k: v for k, v in asdict(self).items() if k != "value"}
 
 
-def realise(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments as a function gets them: networks built, arrays copied."""
-    return {
-        name: build(value.name, value.seed, value.dtype)
-        if isinstance(value, Network)
-        else value.copy()
-        if isinstance(value, np.ndarray)
-        else value
-        for name, value in arguments.items()
-    }
-
-
 def with_given(function: Answer, given: Sequence[Answer]) -> Answer:
     """The function, reading the library's `given` functions instead of its neighbours."""
     if not given or not isinstance(function, FunctionType):
@@ -72,7 +60,7 @@ def with_given(function: Answer, given: Sequence[Answer]) -> Answer:
 def call(function: Answer, arguments: Mapping[str, Any], filename: str = "") -> Outcome:
     """Call the function on freshly built arguments. Whatever it does, an Outcome comes back."""
     ready = realise(arguments)
-    before = {k: v.copy() for k, v in ready.items() if isinstance(v, np.ndarray)}
+    before = {name: [a.copy() for a in arrays_in(value)] for name, value in ready.items()}
     start = time.perf_counter()
     try:
         value = function(**ready)
@@ -83,9 +71,15 @@ def call(function: Answer, arguments: Mapping[str, Any], filename: str = "") -> 
     except BaseException as error:  # sys.exit() and every other way out are answers too
         return Outcome("raised", describe(error), line_in(error, filename))
     seconds = time.perf_counter() - start
-    changed = tuple(k for k, v in before.items() if not np.array_equal(v, ready[k], equal_nan=True))
+    changed = tuple(k for k, v in before.items() if not _all_equal(v, arrays_in(ready[k])))
     array, complaint = as_array(value)
     return Outcome("answer", complaint, seconds=seconds, changed=changed, value=array)
+
+
+def _all_equal(one: Sequence[np.ndarray], other: Sequence[np.ndarray]) -> bool:
+    return len(one) == len(other) and all(
+        np.array_equal(a, b, equal_nan=a.dtype.kind == "f") for a, b in zip(one, other, strict=True)
+    )
 
 
 def as_array(value: Any) -> tuple[np.ndarray | None, str]:

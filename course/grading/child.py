@@ -10,16 +10,15 @@ from __future__ import annotations
 import faulthandler
 import json
 import sys
-from importlib import import_module
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 
+from course.grading.arguments import library_function, unpack
 from course.grading.call import Outcome, call_all, describe, line_in, with_given
-from course.grading.spec import Answer, Network
+from course.grading.spec import Answer
 
 JUDGING = "COURSE_JUDGING"  # set while a file is judged: its own check(...) cells stay quiet
 FILE = 1 << 27  # bytes that a file may have, what is printed too
@@ -45,16 +44,6 @@ def load(path: Path, name: str) -> Answer | Outcome:
     return function
 
 
-def unpack(folder: Path, packed: dict[str, Any]) -> dict[str, Any]:
-    """Arguments back from JSON: arrays from their files, networks from their description."""
-    readers = {
-        "array": lambda v: np.load(folder / v, allow_pickle=False),
-        "network": lambda v: Network(**v),
-        "value": lambda v: v,
-    }
-    return {name: readers[kind](value) for name, (kind, value) in packed.items()}
-
-
 def limit_resources(memory: int, seconds: int) -> None:
     """Bounds that the operating system keeps; Windows has none of these."""
     try:
@@ -76,7 +65,7 @@ def main(folder: Path) -> None:
     faulthandler.dump_traceback_later(job["seconds"], exit=True, file=hang)
     limit_resources(job["memory"], int(job["seconds"]) * 4 + 5)
     calls = [unpack(folder, packed) for packed in job["calls"]]
-    given = [getattr(import_module(module), name) for module, name in job["given"]]
+    given = [library_function(name) for name in job["given"]]
     path = Path(job["file"])
     log = (folder / "outcomes.jsonl").open("w")
     answers = 0

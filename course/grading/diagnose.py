@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from course.grading.call import realise
+from course.grading.arguments import realise
 from course.grading.spec import Case, Mistake
 
 Arrays = Sequence[np.ndarray | None]  # one a case; None where there is no answer

@@ -24,8 +24,8 @@ from typing import Any
 
 import numpy as np
 
-from course.grading.call import realise
-from course.grading.spec import Network
+from course.grading.arguments import realise
+from course.grading.spec import Function, Network
 
 LIMIT = 64 << 20  # bytes of the folder; beyond, what was not used for longest goes
 ENOUGH = 3 * LIMIT // 4  # what then stays, so that not every new answer has to tidy up
@@ -84,10 +84,14 @@ def _references() -> str:
 def _describe(name: str, value: Any) -> tuple[Any, ...]:
     if isinstance(value, Network):
         return name, _parameters(value)
-    if isinstance(value, np.ndarray) and value.dtype.kind in "fiub":
+    if isinstance(value, Function):
+        return name, "function", value.name
+    if isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in "fiub":
         return name, value.dtype.str, value.shape, sha256(value.tobytes()).hexdigest()
     if isinstance(value, (tuple, list)):
         return name, type(value).__name__, [_describe("", v) for v in value]
+    if isinstance(value, dict):
+        return name, "dict", [_describe("", item) for item in value.items()]
     if value is None or isinstance(value, (bool, int, float, str)):
         return name, type(value).__name__, repr(value)
     raise TypeError(f"{name} is a {type(value).__name__}, which has no description")

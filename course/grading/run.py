@@ -10,16 +10,17 @@ import stat
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict
 from io import BytesIO
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from course.grading.arguments import pack
 from course.grading.call import Outcome, as_array, call_all, with_given
 from course.grading.child import FILE, PRINTED
-from course.grading.spec import Answer, Exercise, Network
+from course.grading.spec import Answer, Exercise
 from course.grading.warm import Warm
 
 MEMORY = 4 << 30  # bytes of address space
@@ -37,7 +38,7 @@ def in_child(
     mine: let it call the learner's own earlier functions instead of the library's.
     warm: where to run it; without one, a process is started for this exercise alone.
     """
-    given = [] if mine else [(g.__module__, g.__name__) for g in exercise.given]
+    given = [] if mine else [f"{g.__module__}.{g.__name__}" for g in exercise.given]
 
     def run(calls: Sequence[Mapping[str, Any]]) -> tuple[list[Outcome], str]:
         with (
@@ -46,12 +47,12 @@ def in_child(
             nullcontext(warm) if warm else Warm() as processes,
         ):
             processes.start()
-            folder = Path(name)
+            folder, numbers = Path(name), count()
             job = {
                 "file": str(path.resolve()),
                 "function": exercise.name,
                 "given": given,
-                "calls": [_pack(folder, i, c) for i, c in enumerate(calls)],
+                "calls": [pack(folder, arguments, numbers) for arguments in calls],
                 "seconds": exercise.seconds,
                 "memory": MEMORY,
             }
@@ -73,20 +74,6 @@ def in_kernel(exercise: Exercise, function: Answer) -> Runner:
         return call_all(answer, calls, filename), ""
 
     return run
-
-
-def _pack(folder: Path, index: int, arguments: Mapping[str, Any]) -> dict[str, tuple[str, Any]]:
-    packed: dict[str, tuple[str, Any]] = {}
-    for name, value in arguments.items():
-        if isinstance(value, np.ndarray):
-            file = f"call{index}.{name}.npy"
-            np.save(folder / file, value, allow_pickle=False)
-            packed[name] = ("array", file)
-        elif isinstance(value, Network):
-            packed[name] = ("network", asdict(value))
-        else:
-            packed[name] = ("value", value)
-    return packed
 
 
 def _collect(

@@ -28,8 +28,25 @@ class Network:
 
 
 @dataclass(frozen=True)
+class Function:
+    """A function of the library as an argument, by name: "course.methods.saliency.gradient".
+
+    The learner's function gets that function, the Torch reference its twin in `course.reference`.
+    """
+
+    name: str
+
+    def __post_init__(self) -> None:
+        if not self.name.startswith("course.") or self.name.count(".") < 2:
+            raise ValueError(f"name must be course.MODULE.FUNCTION, got {self.name!r}")
+
+
+@dataclass(frozen=True)
 class Case:
-    """One call of the learner's function, by argument name. A `Network` arrives as a model.
+    """One call of the learner's function, by argument name.
+
+    arguments: arrays, numbers, texts, None, and lists, tuples and dictionaries of these; a
+        `Network` arrives as a model, a `Function` as that function.
 
     expected: the right answer, worked out by hand; without one, the Torch reference is asked.
     tolerance: allowed max|a - b| as a fraction of max|b|.

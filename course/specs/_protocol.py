@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 
 from course.autograd import Tensor
-from course.grading.call import realise
+from course.grading.arguments import each, library_function, realise
 from course.grading.memo import memoised
-from course.grading.spec import Answer, Case, Network, Property
+from course.grading.spec import Answer, Case, Function, Network, Property
 
 HAND = Network("hand")
 HAND_INPUT = np.array([[[[3.0, 1.0]], [[1.0, 2.0]]]])  # (1, 2, 1, 2): the lecture's example
@@ -21,29 +20,44 @@ HAND_INPUT = np.array([[[[3.0, 1.0]], [[1.0, 2.0]]]])  # (1, 2, 1, 2): the lectu
 def in_torch(function: Answer) -> Callable[[Mapping[str, Any]], np.ndarray]:
     """The function of the same name in `course.reference`, for NumPy arguments.
 
-    Torch is imported when an answer is asked for that is not on disk yet, not when the spec is
-    read.
+    An array becomes a tensor, a network or a function its twin. A `target` beside `x` is given
+    for each example of x. Torch is imported when an answer is asked for that is not on disk yet,
+    not when the spec is read.
     """
-    module = function.__module__.replace(".methods.", ".reference.")
+    name = _name_in_torch(f"{function.__module__}.{function.__name__}")
 
     def reference(arguments: Mapping[str, Any]) -> np.ndarray:
         import torch
 
-        from course.reference import networks
+        twin = library_function(name)
+        ready = {key: each(value, _torch_twin) for key, value in arguments.items()}
+        if "x" in arguments and isinstance(arguments.get("target"), int | np.integer | np.ndarray):
+            targets = np.broadcast_to(arguments["target"], len(arguments["x"]))
+            ready["target"] = torch.tensor(targets)
+        answer = twin(**ready)
+        return answer.detach().numpy() if isinstance(answer, torch.Tensor) else np.asarray(answer)
 
-        twin = import_module(module)
-        ready: dict[str, Any] = {}
-        for name, value in arguments.items():
-            if isinstance(value, Network):
-                model = realise({name: value})[name]
-                ready[name] = networks.build(value.name, model.state_dict(), value.dtype)
-            elif name == "target":
-                ready[name] = torch.tensor(np.broadcast_to(value, len(arguments["x"])))
-            else:
-                ready[name] = torch.tensor(value) if isinstance(value, np.ndarray) else value
-        return getattr(twin, function.__name__)(**ready).detach().numpy()
+    return memoised(reference, name)
 
-    return memoised(reference, f"{module}.{function.__name__}")
+
+def _name_in_torch(name: str) -> str:
+    return name.replace(".methods.", ".reference.")
+
+
+def _torch_twin(value: Any) -> Any:
+    """What stands for the value of a NumPy argument in Torch: a tensor for an array, say."""
+    import torch
+
+    from course.reference import networks
+
+    if isinstance(value, Network):
+        model = realise({"model": value})["model"]
+        return networks.build(value.name, model.state_dict(), value.dtype)
+    if isinstance(value, Function):
+        return library_function(_name_in_torch(value.name))
+    if isinstance(value, np.ndarray) and value.dtype.kind in "fiub":
+        return torch.tensor(value.copy())  # Torch refuses views that step backwards
+    return value
 
 
 def telling_targets(model: Network, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
