@@ -57,6 +57,7 @@ def test_nothing_is_asked_of_a_network_and_words_are_escaped():
         (lambda: attention_view(weights() * 2, TOKENS), "sum to 1"),
         (lambda: attention_view(weights(), TOKENS, layer=2), "below 2 and 3, got 2 and None"),
         (lambda: attention_view(weights(), TOKENS, head=3), "below 2 and 3, got 0 and 3"),
+        (lambda: attention_view(weights(), TOKENS, token=-1), "from 0 to 3, got -1"),
         (lambda: neuron_view(*vectors(), TOKENS, token=4), "from 0 to 3, got 4"),
         (lambda: neuron_view(*vectors(), ["one"]), "tokens must be 4 strings"),
         (
@@ -135,6 +136,21 @@ def test_a_click_keeps_a_word_and_picks_a_head(browser, tmp_path):
     shown = page.locator(".av-readout").inner_text()
     best = TOKENS[int(weights()[1, 0, 2].argmax())]
     assert shown.startswith(f"layer 1, head 0: “<b>” looks at {best} ")
+
+
+@pytest.mark.browser
+def test_a_word_can_be_kept_from_the_start(browser, tmp_path):
+    view = attention_view(weights(), TOKENS, 0, 1, token=3)
+    only = np.zeros((T, T))
+    only[3] = weights()[0, 1, 3]
+    drawn = re.findall(r"<line .*?stroke-opacity=\"(.*?)\"", view.html)
+    assert [float(s) for s in drawn] == pytest.approx(only.ravel(), abs=5e-4)
+    page = opened(browser, view, tmp_path)
+    assert strengths(page) == pytest.approx(only, abs=1e-3)
+    page.locator(".av-token").nth(0).hover()
+    page.mouse.move(1, 1)
+    assert strengths(page) == pytest.approx(only, abs=1e-3)
+    assert "“it's” looks at" in page.locator(".av-readout").inner_text()
 
 
 @pytest.mark.browser

@@ -47,6 +47,12 @@ def test_an_attention_that_is_not_its_own_seldom_turns_an_answer(network):
         assert 0 < row[kind]["turned"] < 0.3
 
 
+def test_the_agreement_comes_through_the_weights(network):
+    row = attention.through_the_pipes(network, attention.held_out(60))
+    assert row["held still"] > 0.7
+    assert row["uniform"] < 0.2
+
+
 def test_replacing_attention_by_itself_changes_nothing_and_is_undone(network):
     x = network.embedding(attention.held_out(1)[0]).data
     model = attention.readable(network)

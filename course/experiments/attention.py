@@ -167,6 +167,27 @@ def compare(network: TextAttention, sentences: list[np.ndarray], seed: int) -> d
     }
 
 
+def through_the_pipes(network: TextAttention, sentences: list[np.ndarray]) -> dict[str, float]:
+    """Why does attention agree with the gradient's length? The mean rank agreement of the network's
+    own attention with that length, when the gradient passes through weights that are held still,
+    and when these are uniform: what is left then does not come from their size."""
+    model = readable(network)
+    changes: dict[str, Change] = {"held still": np.copy, "uniform": uniform}
+    agreements: dict[str, list[float]] = {name: [] for name in changes}
+    for ids in sentences:
+        x = network.embedding(ids).data
+        target = int(probabilities(model, x)[0].argmax())
+        with no_grad():
+            _, captured = capture(model, Tensor(x), [LAYER])
+        received = attention.received_attention(captured[LAYER].data)[0]
+        for name, change in changes.items():
+            with changed_attention(network.block.self_attn, change):
+                slopes = saliency.gradient(model, x, target)
+            length = saliency.aggregate_tokens(slopes, x, "l2")[0]
+            agreements[name].append(float(spearmanr(received, length).statistic))
+    return {name: float(np.mean(values)) for name, values in agreements.items()}
+
+
 def accuracy(network: TextAttention) -> float:
     data = sentiment()
     ids = movie_words().encode_batch(data.texts_test)
@@ -185,6 +206,7 @@ def main() -> None:
             "sentences": len(sentences),
             **compare(network, sentences, seed),
             "replaced": replaced(network, sentences, seed),
+            "pipes": through_the_pipes(network, sentences),
         }
         runs.append(row)
         print(row)

@@ -37,7 +37,7 @@
     const readout = root.querySelector(".av-readout");
     const heads = [...root.querySelectorAll(".av-heads button")];
     const perLayer = root.querySelector(".av-layer").querySelectorAll("button").length;
-    let head = 0, pinned = -1, shown = -1;
+    let head = 0, pinned = Number(root.dataset.pinned), shown = pinned;
     const weight = (i, j) => weights[(head * t + i) * t + j] / 65535;
 
     function show(at) {
@@ -95,7 +95,7 @@
       });
     });
     head = start;
-    show(-1);
+    show(pinned);
   }
 
   function neuronView(root) {

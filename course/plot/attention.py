@@ -55,13 +55,18 @@ class View:
 
 
 def attention_view(
-    attention: np.ndarray, tokens: Sequence[str], layer: int = 0, head: int | None = None
+    attention: np.ndarray,
+    tokens: Sequence[str],
+    layer: int = 0,
+    head: int | None = None,
+    token: int | None = None,
 ) -> View:
     """All heads as small drawings, and the one that is picked as a large one: who looks at whom.
 
     attention: an array (layers, heads, T, T), rows that sum to 1; of one layer, (1, heads, T, T).
     tokens: the T words or word pieces.
     layer, head: what is shown first, counted from 0; no head means the mean of the layer's heads.
+    token: the one whose looks are shown first; without one, those of all.
     """
     attention_checks.attention(attention)
     layers, heads, t, _ = attention.shape
@@ -70,14 +75,19 @@ def attention_view(
         raise ValueError(
             f"layer and head must be below {layers} and {heads}, got {layer} and {head}"
         )
+    if not (token is None or 0 <= token < t):
+        raise ValueError(f"token must be from 0 to {t - 1}, got {token}")
     # The mean of the heads goes behind them, as one more.
     shown = np.concatenate([attention, attention.mean(axis=1, keepdims=True)], axis=1)
     picked = (layer, heads if head is None else head)
     body = f"""{_picker(shown, picked)}
-{_bipartite(shown[picked], tokens)}
+{_bipartite(shown[picked], tokens, token)}
 <p class="av-readout" aria-live="polite"></p>
 <p class="av-help">Pick a head above; point at a word, touch it, or move with the arrow keys.</p>"""
-    return _view("head", "Attention, head by head", body, tokens, weights=_packed(shown))
+    pinned = "-1" if token is None else str(token)
+    return _view(
+        "head", "Attention, head by head", body, tokens, weights=_packed(shown), pinned=pinned
+    )
 
 
 def neuron_view(query: np.ndarray, key: np.ndarray, tokens: Sequence[str], token: int = 0) -> View:
@@ -188,12 +198,12 @@ def _thumbnail(weights: np.ndarray) -> str:
     return f'<svg viewBox="0 0 {THUMB} {THUMB}" aria-hidden="true">{"".join(paths)}</svg>'
 
 
-def _bipartite(weights: np.ndarray, tokens: list[str]) -> str:
-    """The words twice, side by side, and a line for each weight."""
+def _bipartite(weights: np.ndarray, tokens: list[str], token: int | None) -> str:
+    """The words twice, side by side, and a line for each weight, or for those of one token."""
     t = len(tokens)
     lines = "".join(
         f'<line x1="{LEFT}" y1="{_middle(i)}" x2="{RIGHT}" y2="{_middle(j)}" '
-        f'stroke-opacity="{weights[i, j]:.3f}"/>'
+        f'stroke-opacity="{weights[i, j] if token in (None, i) else 0:.3f}"/>'
         for i in range(t)
         for j in range(t)
     )
