@@ -31,6 +31,8 @@ SHAPES = {
     "mnist_gap": (4, 1, 28, 20),
     "fashion_cnn": (4, 1, 28, 28),
     "efficientnet_lite0": (2, 3, 65, 96),
+    "hand_attention": (4, 3, 1),
+    "small_transformer": (4, 5, 8),
 }
 TEXT = ("text_cnn", "text_attention", "minilm")  # these read integers: see their own tests
 

@@ -20,6 +20,7 @@ from course.models.mnist import (
 )
 from course.models.text import TextAttention, TextCNN, text_attention, text_cnn
 from course.models.toy import HandNetwork, HandPooled, SmallText, small_cnn
+from course.models.toy_attention import HandAttention, SmallTransformer
 from course.nn import Module
 
 # Those called small are random; the others have fixed or shipped weights.
@@ -36,6 +37,8 @@ NETWORKS: dict[str, Callable[[np.random.Generator], Module]] = {
     "text_cnn": lambda rng: text_cnn(),
     "text_attention": lambda rng: text_attention(),
     "minilm": lambda rng: minilm(),
+    "hand_attention": lambda rng: HandAttention(),
+    "small_transformer": SmallTransformer,
 }
 
 
@@ -49,6 +52,7 @@ def build(name: str, seed: int = 0, dtype: Any = np.float32) -> Module:
 __all__ = [
     "NETWORKS",
     "EfficientNetLite0",
+    "HandAttention",
     "HandNetwork",
     "HandPooled",
     "MiniLM",
@@ -56,6 +60,7 @@ __all__ = [
     "MnistGAP",
     "MnistMLP",
     "SmallText",
+    "SmallTransformer",
     "TextAttention",
     "TextCNN",
     "build",

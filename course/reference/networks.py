@@ -12,7 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from course.reference.networks_text import MiniLM, TextAttention, TextCNN
+from course.reference.networks_text import (
+    HandAttention,
+    MiniLM,
+    SmallTransformer,
+    TextAttention,
+    TextCNN,
+)
 
 
 class HandNetwork(nn.Module):
@@ -197,6 +203,8 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "text_cnn": TextCNN,
     "text_attention": TextAttention,
     "minilm": MiniLM,
+    "hand_attention": HandAttention,
+    "small_transformer": SmallTransformer,
 }
 
 

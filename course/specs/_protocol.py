@@ -20,9 +20,9 @@ HAND_INPUT = np.array([[[[3.0, 1.0]], [[1.0, 2.0]]]])  # (1, 2, 1, 2): the lectu
 def in_torch(function: Answer) -> Callable[[Mapping[str, Any]], np.ndarray]:
     """The function of the same name in `course.reference`, for NumPy arguments.
 
-    An array becomes a tensor, a network or a function its twin. A `target` is given for
-    each example of the first array. Torch is imported when an answer is asked for that is not on disk yet,
-    not when the spec is read.
+    An array becomes a tensor, a network or a function its twin. A `target` is given for each
+    example of the first array. Torch is imported when an answer is asked for that is not on disk
+    yet, not when the spec is read.
     """
     name = _name_in_torch(f"{function.__module__}.{function.__name__}")
 
