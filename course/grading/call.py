@@ -42,15 +42,27 @@ class Outcome:
 
 
 def realise(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments as a function gets them: networks built, arrays copied."""
-    return {
-        name: build(value.name, value.seed, value.dtype)
-        if isinstance(value, Network)
-        else value.copy()
-        if isinstance(value, np.ndarray)
-        else value
-        for name, value in arguments.items()
-    }
+    """Arguments as a function gets them: networks built, arrays and lists of them copied."""
+    return {name: _fresh(value) for name, value in arguments.items()}
+
+
+def _fresh(value: Any) -> Any:
+    if isinstance(value, Network):
+        return build(value.name, value.seed, value.dtype)
+    if isinstance(value, list):
+        return [_fresh(v) for v in value]
+    return value.copy() if isinstance(value, np.ndarray) else value
+
+
+def _arrays(value: Any) -> list[np.ndarray]:
+    """The arrays that an argument holds: itself, or the entries of a list."""
+    return [v for v in (value if isinstance(value, list) else [value]) if isinstance(v, np.ndarray)]
+
+
+def _same(before: list[np.ndarray], after: list[np.ndarray]) -> bool:
+    return len(before) == len(after) and all(
+        np.array_equal(a, b, equal_nan=True) for a, b in zip(before, after, strict=True)
+    )
 
 
 def with_given(function: Answer, given: Sequence[Answer]) -> Answer:
@@ -72,7 +84,7 @@ def with_given(function: Answer, given: Sequence[Answer]) -> Answer:
 def call(function: Answer, arguments: Mapping[str, Any], filename: str = "") -> Outcome:
     """Call the function on freshly built arguments. Whatever it does, an Outcome comes back."""
     ready = realise(arguments)
-    before = {k: v.copy() for k, v in ready.items() if isinstance(v, np.ndarray)}
+    before = {k: [a.copy() for a in _arrays(v)] for k, v in ready.items()}
     start = time.perf_counter()
     try:
         value = function(**ready)
@@ -83,7 +95,7 @@ def call(function: Answer, arguments: Mapping[str, Any], filename: str = "") -> 
     except BaseException as error:  # sys.exit() and every other way out are answers too
         return Outcome("raised", describe(error), line_in(error, filename))
     seconds = time.perf_counter() - start
-    changed = tuple(k for k, v in before.items() if not np.array_equal(v, ready[k], equal_nan=True))
+    changed = tuple(k for k, old in before.items() if not _same(old, _arrays(ready[k])))
     array, complaint = as_array(value)
     return Outcome("answer", complaint, seconds=seconds, changed=changed, value=array)
 

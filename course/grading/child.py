@@ -49,6 +49,7 @@ def unpack(folder: Path, packed: dict[str, Any]) -> dict[str, Any]:
     """Arguments back from JSON: arrays from their files, networks from their description."""
     readers = {
         "array": lambda v: np.load(folder / v, allow_pickle=False),
+        "arrays": lambda v: [np.load(folder / file, allow_pickle=False) for file in v],
         "network": lambda v: Network(**v),
         "value": lambda v: v,
     }

@@ -88,6 +88,8 @@ def _describe(name: str, value: Any) -> tuple[Any, ...]:
         return name, value.dtype.str, value.shape, sha256(value.tobytes()).hexdigest()
     if isinstance(value, (tuple, list)):
         return name, type(value).__name__, [_describe("", v) for v in value]
+    if isinstance(value, dict):
+        return name, "dict", [_describe(k, value[k]) for k in sorted(value)]
     if value is None or isinstance(value, (bool, int, float, str)):
         return name, type(value).__name__, repr(value)
     raise TypeError(f"{name} is a {type(value).__name__}, which has no description")

@@ -82,6 +82,11 @@ def _pack(folder: Path, index: int, arguments: Mapping[str, Any]) -> dict[str, t
             file = f"call{index}.{name}.npy"
             np.save(folder / file, value, allow_pickle=False)
             packed[name] = ("array", file)
+        elif isinstance(value, list) and any(isinstance(v, np.ndarray) for v in value):
+            files = [f"call{index}.{name}.{i}.npy" for i in range(len(value))]
+            for file, array in zip(files, value, strict=True):
+                np.save(folder / file, array, allow_pickle=False)
+            packed[name] = ("arrays", files)
         elif isinstance(value, Network):
             packed[name] = ("network", asdict(value))
         else:

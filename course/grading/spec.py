@@ -29,7 +29,8 @@ class Network:
 
 @dataclass(frozen=True)
 class Case:
-    """One call of the learner's function, by argument name. A `Network` arrives as a model.
+    """One call of the learner's function, by argument name. A `Network` arrives as a model; the
+    rest is arrays, lists of arrays, and what JSON can say (a list, not a tuple).
 
     expected: the right answer, worked out by hand; without one, the Torch reference is asked.
     tolerance: allowed max|a - b| as a fraction of max|b|.

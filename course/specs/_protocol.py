@@ -18,20 +18,24 @@ HAND = Network("hand")
 HAND_INPUT = np.array([[[[3.0, 1.0]], [[1.0, 2.0]]]])  # (1, 2, 1, 2): the lecture's example
 
 
-def in_torch(function: Answer) -> Callable[[Mapping[str, Any]], np.ndarray]:
+def in_torch(
+    function: Answer, module: str | None = None
+) -> Callable[[Mapping[str, Any]], np.ndarray]:
     """The function of the same name in `course.reference`, for NumPy arguments.
+
+    module: of the reference, where it is not called as the function's own module.
 
     Torch is imported when an answer is asked for that is not on disk yet, not when the spec is
     read.
     """
-    module = function.__module__.replace(".methods.", ".reference.")
+    twin_name = module or function.__module__.replace(".methods.", ".reference.")
 
     def reference(arguments: Mapping[str, Any]) -> np.ndarray:
         import torch
 
         from course.reference import networks
 
-        twin = import_module(module)
+        twin = import_module(twin_name)
         ready: dict[str, Any] = {}
         for name, value in arguments.items():
             if isinstance(value, Network):
@@ -39,11 +43,13 @@ def in_torch(function: Answer) -> Callable[[Mapping[str, Any]], np.ndarray]:
                 ready[name] = networks.build(value.name, model.state_dict(), value.dtype)
             elif name == "target":
                 ready[name] = torch.tensor(np.broadcast_to(value, len(arguments["x"])))
+            elif isinstance(value, list):
+                ready[name] = [torch.tensor(v) if isinstance(v, np.ndarray) else v for v in value]
             else:
                 ready[name] = torch.tensor(value) if isinstance(value, np.ndarray) else value
         return getattr(twin, function.__name__)(**ready).detach().numpy()
 
-    return memoised(reference, f"{module}.{function.__name__}")
+    return memoised(reference, f"{twin_name}.{function.__name__}")
 
 
 def telling_targets(model: Network, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
