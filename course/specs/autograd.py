@@ -135,7 +135,7 @@ def relu_cases(rng: np.random.Generator) -> list[Case]:
     x, g = np.array([2.0, -1.0, 0.0, 3.0]), np.array([5.0, 7.0, -4.0, -2.0])
     hand = {"g": g, "y": np.maximum(x, 0), "x": x}
     x = rng.normal(size=(3, 4, 5))
-    x[0, 0, :2] = 0
+    x[0] = 0
     batch = {"g": rng.normal(size=x.shape), "y": np.maximum(x, 0), "x": x}
     return [
         # The first and last entries pass; at 0 the derivative is 0.
@@ -728,7 +728,7 @@ def unbroadcast_cases(rng: np.random.Generator) -> list[Case]:
         # As many rows as columns: adding up the wrong ones has the right shape.
         Case("new axis", {"g": rng.normal(size=(3, 3)), "shape": [3]}),
         Case("new and stretched axes", both),
-        Case("a single number", {"g": rng.normal(size=(2, 3)), "shape": []}),
+        Case("one number", {"g": rng.normal(size=(2, 3)), "shape": [1]}),
         Case("nothing to do", {"g": rng.normal(size=(3, 2)), "shape": [3, 2]}),
         Case("one that stays one", {"g": rng.normal(size=(4, 1, 2)), "shape": [1, 2]}),
         Case("single precision", _single(both), tolerance=1e-4),
@@ -758,6 +758,12 @@ def _from_the_left(g: Array, shape: Sequence[int]) -> Array:
 def _first_copy(g: Array, shape: Sequence[int]) -> Array:
     g = g[(0,) * (g.ndim - len(shape))]
     return g[tuple(slice(0, n) for n in shape)]
+
+
+def _last_copy(g: Array, shape: Sequence[int]) -> Array:
+    return _first_copy(g[(slice(None, None, -1),) * g.ndim], shape)[
+        (slice(None, None, -1),) * len(shape)
+    ]
 
 
 def _while_loop(g: Array, shape: Sequence[int]) -> Array:
@@ -818,6 +824,16 @@ UNBROADCAST = Exercise(
             "first_copy",
             _first_copy,
             "you keep the gradient of the first copy and drop the others; they add up",
+        ),
+        _mistake(
+            "last_copy",
+            _last_copy,
+            "every copy overwrites the one before, so the last one's gradient is left; they add up",
+        ),
+        _mistake(
+            "resized",
+            lambda g, shape: np.resize(g, tuple(shape)),
+            "you cut the array to size as it lies in memory; the gradients of copies add up",
         ),
         _mistake("largest", _reduced(np.max), "you take the largest; the gradients add up"),
         _mistake(
@@ -1125,13 +1141,13 @@ def backward_cases(rng: np.random.Generator) -> list[Case]:
     hand = {
         "tape": [["mul", [2, 4], {}], ["mul", [3, 0], {}], ["leaf", [], {}],
                  ["add", [0, 2], {}], ["leaf", [], {}]],
-        "values": [np.array(v) for v in (6.0, 54.0, 3.0, 9.0, 2.0)],
+        "values": [np.array([v]) for v in (6.0, 54.0, 3.0, 9.0, 2.0)],
         "output": 1,
         "wanted": 2,
     }  # fmt: skip
     made = _tape(rng)
     return [
-        Case("hand", hand, expected=np.array(36.0)),
+        Case("hand", hand, expected=np.array([36.0])),
         case("x", made),
         case("w", made),
         case("b", made),
