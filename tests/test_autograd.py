@@ -183,6 +183,16 @@ def test_tape_of_says_what_it_cannot_write():
         tape_of(F.linear(x, Tensor(np.ones((3, 2)))).sum())
 
 
+def test_a_drawn_graph_flows_downwards_and_no_box_hides_another():
+    from course.plot.graph import place_nodes
+
+    inputs_of = [[], [], [0, 1], [2, 0], [3, 2], [4, 0]]
+    place = place_nodes(inputs_of, range(6))
+    assert all(place[i, 1] > place[node, 1] for node in range(6) for i in inputs_of[node])
+    assert len({tuple(p) for p in place}) == 6
+    assert place[:, 1].tolist() == [4, 4, 3, 2, 1, 0]  # the longest way to the output
+
+
 # --- the judge, on arguments that are lists of arrays ------------------------------------------
 
 
