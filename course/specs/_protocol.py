@@ -25,8 +25,8 @@ def in_torch(
     module: of the reference, where it is not called as the function's own module.
 
     An array becomes a tensor, a network or a function its twin. A `target` is given for each
-    example of the first array. Torch is imported when an answer is asked for that is not on disk
-    yet, not when the spec is read.
+    example of x, or else of the first array. Torch is imported when an answer is asked for that is
+    not on disk yet, not when the spec is read.
     """
     home = module or _name_in_torch(function.__module__)
     name = f"{home}.{function.__name__}"
@@ -37,7 +37,8 @@ def in_torch(
         twin = library_function(name)
         ready = {key: each(value, _torch_twin) for key, value in arguments.items()}
         if isinstance(arguments.get("target"), int | np.integer | np.ndarray):
-            examples = next(v for v in arguments.values() if isinstance(v, np.ndarray))
+            arrays = (v for v in arguments.values() if isinstance(v, np.ndarray))
+            examples = arguments.get("x", next(arrays))
             ready["target"] = torch.tensor(np.broadcast_to(arguments["target"], len(examples)))
         answer = twin(**ready)
         return answer.detach().numpy() if isinstance(answer, torch.Tensor) else np.asarray(answer)
