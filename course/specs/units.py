@@ -402,14 +402,12 @@ def ascent_cases(rng: np.random.Generator) -> list[Case]:
         "bounds": (0.0, 1.0),
     }
     still_twice = np.zeros((2, 2), int)
-    plain = {**batch, "shifts": still_twice, "smoothness": 0.0}
     # Both hidden units are off: there is no gradient, and no way to go.
     silent = np.array([[[[-1.0, 0.0]], [[-1.0, 0.0]]]])
     still = {**hand, "x": silent, "smoothness": 0.0, "bounds": (-2.0, 2.0)}
     return [
         Case("hand", hand, expected=np.array([[[[3.0, 0.0]], [[2.0, 1.4]]]])),
         Case("batch", batch),
-        Case("without jitter", plain),
         Case("defaults", {"model": network, "x": x[:2], "target": 3, "shifts": still_twice}),
         Case("silent unit", still, expected=silent),
     ]
