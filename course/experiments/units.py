@@ -243,7 +243,8 @@ def detectors(
 
 
 def main() -> None:
-    data, results = mnist(), {"networks": [], "dots": []}  # type: ignore[var-annotated]
+    data = mnist()
+    results: dict[str, Any] = {"networks": [], "dots": []}
     results["chance"] = chance_purity(data.y_test, np.random.default_rng(0))
     for seed in SEEDS:
         for trained in (True, False):
