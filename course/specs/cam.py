@@ -159,7 +159,7 @@ def image_loops(features: np.ndarray, weights: np.ndarray, target: Target) -> np
     classes = np.broadcast_to(target, len(features))
     return np.stack(
         [
-            sum(w * f for w, f in zip(weights[c], maps, strict=True))  # type: ignore[misc]
+            sum(w * f for w, f in zip(weights[c], maps, strict=True))
             for c, maps in zip(classes, features, strict=True)
         ]
     )
@@ -496,7 +496,7 @@ def _centres(n: int, out: int, align_corners: bool) -> np.ndarray:
 def engine(maps: np.ndarray, size: tuple[int, int], align_corners: bool = False) -> np.ndarray:
     images = Tensor(maps[:, None])
     return interpolate(
-        images, tuple(size), mode="bilinear", align_corners=align_corners
+        images, (size[0], size[1]), mode="bilinear", align_corners=align_corners
     ).data[:, 0]  # fmt: skip
 
 
@@ -506,7 +506,9 @@ def numpy_interp(
     for axis, out in enumerate(size, start=1):
         n = maps.shape[axis]
         p = _centres(n, out, align_corners)
-        maps = np.apply_along_axis(lambda v, p=p, n=n: np.interp(p, np.arange(n), v), axis, maps)  # type: ignore[misc]
+        lines = np.moveaxis(maps, axis, -1)
+        flat = [np.interp(p, np.arange(n), line) for line in lines.reshape(-1, n)]
+        maps = np.moveaxis(np.reshape(flat, (*lines.shape[:-1], out)), -1, axis)
     return maps
 
 
