@@ -9,6 +9,7 @@ import signal
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -51,9 +52,10 @@ def verdict_on(request, tmp_path, monkeypatch):
     (tmp_path / "submission").mkdir()
     path = tmp_path / "submission" / "answer.py"
 
-    def verdict(source):
+    def verdict(source, seconds=EXERCISE.seconds):
         path.write_text(source)
-        return judge(EXERCISE, in_child(EXERCISE, path, warm=warm))
+        exercise = replace(EXERCISE, seconds=seconds)
+        return judge(exercise, in_child(exercise, path, warm=warm))
 
     warm = Warm() if request.param == "warm" else None
     yield verdict
@@ -158,7 +160,7 @@ def test_a_storm_of_processes_leaves_none(verdict_on, leaves, monkeypatch):
         "        time.sleep(600)\n"
         "print(len(os.listdir('/proc')))\n"
     )
-    verdict = verdict_on(storm + RIGHT)
+    verdict = verdict_on(storm + RIGHT, seconds=60.0)  # a busy machine is no failure
     assert verdict.passed
     assert int(verdict.printed) > 300  # they did live
     left = [p for p in processes(mark) if p != os.getpid()]

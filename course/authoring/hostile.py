@@ -63,7 +63,7 @@ class Attack:
 
     source: `NAME` stands for the function's name, `LIBRARY` for its module, `FOLDER` for the
         folder below which the grader keeps its files during this attack.
-    endless: it would run for ever, so the proof gives it one second.
+    endless: it would run for ever, so the proof gives it a moment.
     """
 
     source: str

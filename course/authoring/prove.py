@@ -6,9 +6,9 @@ import os
 import signal
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from importlib import import_module
 from multiprocessing import get_context
@@ -22,13 +22,15 @@ from course.authoring import derive, hostile, mutate
 from course.experiments import store
 from course.grading import diagnose as diagnose_module
 from course.grading import judge as judge_module
-from course.grading.judge import Verdict, judge
+from course.grading.judge import Verdict, judge, remembering
 from course.grading.run import in_child, in_kernel
-from course.grading.spec import Answer, Case, Exercise
+from course.grading.spec import Answer, Exercise
+from course.grading.warm import Warm
 from course.specs import find, modules
 
 MISTAKES, EQUIVALENTS = 6, 4  # the least that an exercise needs
-MUTANT_SECONDS = 2.0
+MUTANT_SECONDS = 0.5  # or ten times what the solution takes
+ENDLESS_SECONDS = 0.25  # for what would run for ever
 
 
 @dataclass
@@ -65,15 +67,15 @@ def prove(exercise: Exercise, processes: bool = True) -> Proof:
     """
     start = time.perf_counter()
     proof = Proof(exercise.number, exercise.name)
-    exercise = _remembering(exercise)
+    exercise = remembering(exercise)
     _prove_right_answers(exercise, proof)
     _prove_mistakes(exercise, proof)
     _prove_wrong_arrays(exercise, proof)
     _prove_mutants(exercise, proof)
     if processes:
-        with _own_temporary_folder() as folder:
-            _prove_files(exercise, proof, folder)
-            _prove_attacks(exercise, proof, folder)
+        with _own_temporary_folder() as folder, Warm() as warm:
+            _prove_files(exercise, proof, folder, warm)
+            _prove_attacks(exercise, proof, folder, warm)
     proof.seconds = time.perf_counter() - start
     return proof
 
@@ -108,25 +110,6 @@ def fingerprint() -> str:
 def as_results(proofs: Sequence[Proof]) -> dict[str, Any]:
     """The stored form, which the book's page reads."""
     return {"exercises": [{**asdict(p), "seconds": round(p.seconds, 1)} for p in proofs]}
-
-
-def _remembering(exercise: Exercise) -> Exercise:
-    """The same exercise, its cases drawn and its reference asked once a seed."""
-    drawn: dict[str, list[Case]] = {}
-    answers: dict[int, np.ndarray] = {}
-
-    def cases(rng: np.random.Generator) -> list[Case]:
-        state = repr(rng.bit_generator.state)
-        if state not in drawn:
-            drawn[state] = exercise.cases(rng)
-        return drawn[state]
-
-    def reference(arguments: Mapping[str, Any]) -> np.ndarray:
-        if id(arguments) not in answers:  # the cases above live as long as this dictionary
-            answers[id(arguments)] = exercise.reference(arguments)
-        return answers[id(arguments)]
-
-    return replace(exercise, cases=cases, reference=reference)
 
 
 def _here(exercise: Exercise, answer: Answer) -> Verdict:
@@ -169,9 +152,13 @@ def _prove_wrong_arrays(exercise: Exercise, proof: Proof) -> None:
 def _prove_mutants(exercise: Exercise, proof: Proof) -> None:
     undiagnosed = replace(exercise, mistakes=())
     survivors = []
+    start = time.perf_counter()
+    _here(undiagnosed, exercise.function)
+    limit = max(MUTANT_SECONDS, 10 * (time.perf_counter() - start))
     for mutant in mutate.mutants(exercise.function):
         proof.mutants += 1
-        with _time_limit(MUTANT_SECONDS):
+        survived = False
+        with suppress(TimeoutError), _time_limit(limit):
             survived = _here(undiagnosed, mutant.function).passed
         proof.killed += not survived
         if survived:
@@ -185,30 +172,30 @@ def _prove_mutants(exercise: Exercise, proof: Proof) -> None:
         proof.problems.append(f"listed as an equivalent mutant, but noticed or unknown: {line}")
 
 
-def _prove_files(exercise: Exercise, proof: Proof, folder: Path) -> None:
+def _prove_files(exercise: Exercise, proof: Proof, folder: Path, warm: Warm) -> None:
     """The files that the course hands out: the stub is not written, the solution passes."""
     spec, _ = find(exercise.number)
     stub, solution = derive.exercise_file(spec), derive.solution_file(spec)
-    verdict = _of_file(exercise, stub, folder)
+    verdict = _of_file(exercise, stub, folder, warm)
     proof.require(verdict.layer == "written", f"the stub gets: {verdict.layer or 'passed'}")
-    verdict = _of_file(exercise, solution, folder)
+    verdict = _of_file(exercise, solution, folder, warm)
     proof.require(verdict.passed, f"the solution's file fails: {verdict.message}")
 
 
-def _prove_attacks(exercise: Exercise, proof: Proof, folder: Path) -> None:
+def _prove_attacks(exercise: Exercise, proof: Proof, folder: Path, warm: Warm) -> None:
     for name, attack in hostile.ATTACKS.items():
-        limited = replace(exercise, seconds=1.0) if attack.endless else exercise
-        verdict = _of_file(limited, attack.text(exercise, folder), folder)
+        limited = replace(exercise, seconds=ENDLESS_SECONDS) if attack.endless else exercise
+        verdict = _of_file(limited, attack.text(exercise, folder), folder, warm)
         proof.attacks += proof.require(
             verdict.layer == attack.layer and bool(verdict.message),
             f"{name}: fails at {verdict.layer or 'nothing'}, not at {attack.layer}",
         )
 
 
-def _of_file(exercise: Exercise, source: str, folder: Path) -> Verdict:
+def _of_file(exercise: Exercise, source: str, folder: Path, warm: Warm) -> Verdict:
     path = folder / "answer.py"
     path.write_text(source, encoding="utf-8")
-    return judge(exercise, in_child(exercise, path))
+    return judge(exercise, in_child(exercise, path, warm=warm))
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from types import FunctionType
 from typing import Any
@@ -112,17 +112,23 @@ def line_in(error: BaseException, filename: str) -> int:
     return next((f.lineno or 0 for f in reversed(frames) if f.filename == filename), 0)
 
 
-def call_all(
-    function: Answer,
-    calls: Sequence[Mapping[str, Any]],
-    filename: str = "",
-    done: Callable[[Outcome], None] = lambda outcome: None,
-) -> list[Outcome]:
-    """One outcome a call; a function that is not written is asked once."""
-    outcomes: list[Outcome] = []
-    for arguments in calls:
-        outcomes.append(call(function, arguments, filename))
-        done(outcomes[-1])
-        if outcomes[-1].kind == "not written":
-            break
-    return outcomes
+class LazyOutcomes(Sequence[Outcome]):
+    """One outcome a call, each made when it is first looked at."""
+
+    def __init__(
+        self, function: Answer, calls: Sequence[Mapping[str, Any]], filename: str = ""
+    ) -> None:
+        self._call = lambda arguments: call(function, arguments, filename)
+        self._calls = calls
+        self._made: dict[int, Outcome] = {}
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self[i] for i in range(len(self))[index]]
+        index = range(len(self))[index]
+        if index not in self._made:
+            self._made[index] = self._call(self._calls[index])
+        return self._made[index]

@@ -6,13 +6,14 @@ is one of the exercise's known mistakes, the name of that mistake.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from course.grading.call import Outcome
-from course.grading.diagnose import close, diagnose, explain, worst
+from course.grading.diagnose import close, diagnose, explain, explain_shape, worst
 from course.grading.run import Runner
 from course.grading.spec import Case, Exercise
 
@@ -29,6 +30,7 @@ class Verdict:
     detail: numbers to look at, lines of text.
     mistake: the name of the known mistake that the answer is, if it is one.
     also: what is wrong besides that mistake, such as the sign everywhere.
+    built_on: with --mine, a sentence on the earlier functions that the answer called.
     got, want: the two arrays that differ, or, of an answer that passed, those of the last case.
     """
 
@@ -43,6 +45,7 @@ class Verdict:
     mistake: str = ""
     also: str = ""
     printed: str = ""
+    built_on: str = ""
     checks: int = 0
     got: np.ndarray | None = None
     want: np.ndarray | None = None
@@ -62,6 +65,25 @@ class _FailedLayerError(Exception):
     def __init__(self, layer: str, message: str, **fields: Any) -> None:
         super().__init__(message)
         self.fields = {"layer": layer, "message": message, **fields}
+
+
+def remembering(exercise: Exercise) -> Exercise:
+    """The same exercise, its cases drawn and its reference asked once a seed."""
+    drawn: dict[str, list[Case]] = {}
+    answers: dict[int, np.ndarray] = {}
+
+    def cases(rng: np.random.Generator) -> list[Case]:
+        state = repr(rng.bit_generator.state)
+        if state not in drawn:
+            drawn[state] = exercise.cases(rng)
+        return drawn[state]
+
+    def reference(arguments: Mapping[str, Any]) -> np.ndarray:
+        if id(arguments) not in answers:  # the cases above live as long as this dictionary
+            answers[id(arguments)] = exercise.reference(arguments)
+        return answers[id(arguments)]
+
+    return replace(exercise, cases=cases, reference=reference)
 
 
 def judge(exercise: Exercise, run: Runner, seed: int = SEED) -> Verdict:
@@ -85,28 +107,31 @@ def judge(exercise: Exercise, run: Runner, seed: int = SEED) -> Verdict:
 
 
 def _judge_values(
-    exercise: Exercise, cases: list[Case], outcomes: list[Outcome], verdict: Verdict
+    exercise: Exercise, cases: list[Case], outcomes: Sequence[Outcome], verdict: Verdict
 ) -> None:
-    wants = [_expected(exercise, case) for case in cases]
-    seen = list(zip(cases, wants, outcomes, strict=False))
-    for case, want, outcome in seen:
-        _right(exercise, case, want, outcome, seen)
+    # After a failure, what comes later is of no use but to the diagnosis.
+    for case, outcome in zip(cases, outcomes, strict=False):
+        want = _expected(exercise, case)
+        if failure := _wrong(case, want, outcome):
+            if exercise.mistakes:
+                failure.fields |= _known(exercise, cases, outcomes)
+            raise failure
         verdict.got, verdict.want = outcome.value, want
         verdict.checks += 1
 
 
 def _judge_properties(
-    exercise: Exercise, by_name: dict[str, int], outcomes: list[Outcome], verdict: Verdict
+    exercise: Exercise, by_name: dict[str, int], outcomes: Sequence[Outcome], verdict: Verdict
 ) -> None:
-    rest = iter(outcomes[len(by_name) :])
+    rest = iter(range(len(by_name), len(outcomes)))
     for prop in exercise.properties:
-        varied = [_array(next(rest, outcomes[-1])) for _ in prop.variations]
+        varied = [_array(outcomes[next(rest, -1)]) for _ in prop.variations]
         if not prop.holds(_array(outcomes[by_name[prop.case]]), *varied):
             raise _FailedLayerError("property", prop.says, case=prop.name)
         verdict.checks += 1
 
 
-def _judge_manners(outcomes: list[Outcome]) -> None:
+def _judge_manners(outcomes: Sequence[Outcome]) -> None:
     for outcome in outcomes:
         if outcome.changed:
             what = " and ".join(outcome.changed)
@@ -135,38 +160,46 @@ def _array(outcome: Outcome) -> np.ndarray:
     return outcome.value
 
 
-def _right(
-    exercise: Exercise,
-    case: Case,
-    want: np.ndarray,
-    outcome: Outcome,
-    seen: list[tuple[Case, np.ndarray, Outcome]],
-) -> None:
-    """Type, shape, finiteness and value of one answer; raises with the best explanation."""
+def _wrong(case: Case, want: np.ndarray, outcome: Outcome) -> _FailedLayerError | None:
+    """What is wrong with type, shape, finiteness or values of one answer, if anything is."""
     got = _array(outcome)
-    if got.shape == want.shape and np.isfinite(got).all():
-        if close(got, want, case.tolerance):
-            return
-        layer, message, detail = "value", explain(got, want), worst(got, want)
-        if want.size <= 12:
-            detail = f"expected {_show(want)}\ngot      {_show(got)}"
-    elif got.shape != want.shape:
-        layer, detail = "shape", ""
-        message = f"returned shape {got.shape}, expected {want.shape}"
-    else:
+    detail = ""
+    if got.shape != want.shape:
+        layer, message = "shape", explain_shape(got.shape, want.shape)
+    elif not np.isfinite(got).all():
         bad = int((~np.isfinite(got)).sum())
         layer, message = "finite", f"{bad} of {got.size} numbers are NaN or infinite"
         detail = f"the first at index {_plain(np.argwhere(~np.isfinite(got))[0])}"
-    cases, wants, outcomes = zip(*seen, strict=True)
-    known = {}
-    if found := diagnose(exercise.mistakes, cases, [o.value for o in outcomes], wants):
-        known = {"mistake": found.mistake.name, "also": found.also, "message": found.says}
-    fields = {"case": case.name, "detail": detail, "got": got, "want": want}
-    raise _FailedLayerError(layer, known.pop("message", message), **fields, **known)
+    elif close(got, want, case.tolerance):
+        return None
+    else:
+        layer, message, detail = "value", explain(got, want), worst(got, want)
+        if want.size <= 12:
+            detail = _side_by_side(got, want)
+    return _FailedLayerError(layer, message, case=case.name, detail=detail, got=got, want=want)
 
 
-def _show(a: np.ndarray) -> str:
-    return np.array2string(a, precision=5, suppress_small=True, separator=", ").replace("\n", "")
+def _known(exercise: Exercise, cases: list[Case], outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """The fields that tell which known mistake the answer is; none if it is none."""
+    n = min(len(cases), len(outcomes))
+    wants = [_expected(exercise, case) for case in cases[:n]]
+    gots = [outcome.value for outcome in outcomes[:n]]
+    found = diagnose(exercise.mistakes, cases[:n], gots, wants)
+    return (
+        {"mistake": found.mistake.name, "also": found.also, "message": found.says} if found else {}
+    )
+
+
+def _side_by_side(got: np.ndarray, want: np.ndarray) -> str:
+    """Both in full, with as many digits as it takes to see a difference."""
+    for precision in (5, 8, 17):
+        shown = [
+            " ".join(np.array2string(a, precision=precision, separator=", ").split())
+            for a in (want, got)
+        ]
+        if shown[0] != shown[1]:
+            break
+    return f"expected {shown[0]}\ngot      {shown[1]}"
 
 
 def _plain(index: np.ndarray) -> tuple[int, ...]:
