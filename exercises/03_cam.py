@@ -36,7 +36,7 @@ def global_average_pool(features: np.ndarray) -> np.ndarray:
 
         F_k = 1 / (H·W) Σ_ij f_k(i, j)
 
-    Zhou et al. 2016 (§2) call it an average and write the sum; networks
+    Zhou et al. 2016 call it an average and write the sum; networks
     divide, and so do we.
 
     features: the last feature maps, an array (N, K, H, W).
@@ -147,7 +147,7 @@ check(upsample_bilinear)
 def pointing_game(maps: np.ndarray, regions: np.ndarray) -> np.ndarray:
     """Does the strongest place of each map lie in its region?
 
-    1 is a hit and 0 a miss (Zhang et al. 2016, §4.2, without their margin of
+    1 is a hit and 0 a miss (Zhang et al. 2016, without their margin of
     15 pixels). Where several places are equally strong, the score is the
     share of them that lie in the region: a flat map scores as chance does.
 

@@ -186,3 +186,27 @@ def test_a_layer_that_is_not_there():
 def test_a_target_that_is_not_there():
     with pytest.raises(ValueError, match="target must be from 0 to 4, got 5"):
         cam.class_activation_map(ONES, np.zeros((5, 3)), 5)
+
+
+def test_stored_results_are_of_this_code():
+    from course.experiments import cam as experiment
+    from course.experiments import store, train_gap
+    from course.methods import saliency
+
+    code = store.fingerprint(experiment, cam, saliency, train_gap)
+    assert store.load("cam")["code"] == code, "run python -m course.experiments.cam"
+
+
+def test_cam_points_at_the_object_that_was_asked_for():
+    from course.experiments import cam as experiment
+
+    rng = np.random.default_rng(21)
+    digits = experiment.point_at_digits(build("mnist_gap"), experiment.pages(mnist(), rng, 60))
+    network = build("efficientnet_lite0")
+    animals = experiment.point_at_animals(network, experiment.pairs(network, rng, 6, 128))
+    # A map that does not know the question has at most 1/2.
+    assert digits["CAM"]["pointing"] > 0.7
+    assert digits["CAM"]["pointing"] > digits["saliency"]["pointing"] + 0.1
+    assert animals["CAM"]["pointing"] > 0.8
+    for row in (digits, animals):
+        assert row["input"]["pointing"] == pytest.approx(0.5)

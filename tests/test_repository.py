@@ -118,7 +118,7 @@ def test_no_file_names_a_place_on_somebodys_machine() -> None:
     )
     if listed.returncode:
         pytest.skip("not a git repository, so the files that belong to it are not known")
-    machine = re.compile(r"(?<![\w.}])/(?:work|opt|root|home|Users)/|[A-Z]:\\")
+    machine = re.compile(r"(?<![\w.}])/(?:work|opt|root|home|Users)/|(?<![A-Za-z])[A-Z]:\\")
     found = []
     for name in listed.stdout.splitlines():
         path = ROOT / name

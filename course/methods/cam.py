@@ -70,7 +70,7 @@ def global_average_pool(features: np.ndarray) -> np.ndarray:
 
         F_k = 1 / (H·W) Σ_ij f_k(i, j)
 
-    Zhou et al. 2016 (§2) call it an average and write the sum; networks
+    Zhou et al. 2016 call it an average and write the sum; networks
     divide, and so do we.
 
     features: the last feature maps, an array (N, K, H, W).
@@ -167,7 +167,7 @@ def upsample_bilinear(
 def pointing_game(maps: np.ndarray, regions: np.ndarray) -> np.ndarray:
     """Does the strongest place of each map lie in its region?
 
-    1 is a hit and 0 a miss (Zhang et al. 2016, §4.2, without their margin of
+    1 is a hit and 0 a miss (Zhang et al. 2016, without their margin of
     15 pixels). Where several places are equally strong, the score is the
     share of them that lie in the region: a flat map scores as chance does.
 
@@ -195,7 +195,7 @@ def grad_cam_map(
 def energy_inside(maps: np.ndarray, regions: np.ndarray) -> np.ndarray:
     """The share of each map's positive part that lies in its region.
 
-    The energy-based pointing game (Wang et al. 2020, §4.3). A map with
+    The energy-based pointing game (Wang et al. 2020). A map with
     nothing above zero counts as flat.
 
     maps: an array (N, H, W).
