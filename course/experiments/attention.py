@@ -210,7 +210,7 @@ def main() -> None:
         }
         runs.append(row)
         print(row)
-    code = store.fingerprint(sys.modules[__name__], attention, saliency, integrated_gradients)
+    code = store.code_of(sys.modules[__name__])
     print("wrote", store.save("attention", code, {"fraction": FRACTION, "runs": runs}))
 
 

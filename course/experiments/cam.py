@@ -153,7 +153,7 @@ def main() -> None:
             row = point_at_animals(network, pairs(network, np.random.default_rng(seed), 20, size))
             results["animals"][str(size)].append({"seed": seed, "pairs": 20, "scores": row})
             print(size, results["animals"][str(size)][-1])
-    code = store.fingerprint(sys.modules[__name__], cam, saliency, train_gap)
+    code = store.code_of(sys.modules[__name__])
     print("wrote", store.save("cam", code, results))
 
 

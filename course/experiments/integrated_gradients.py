@@ -116,7 +116,7 @@ def main() -> None:
             if seed == SEEDS[0]:
                 curves[kind] = np.median(score_along(model, x, alphas), axis=1).round(4).tolist()
     settings = {"share": SHARE, "steps": STEPS, "images": IMAGES, "epochs": EPOCHS}
-    code = store.fingerprint(sys.modules[__name__], method)
+    code = store.code_of(sys.modules[__name__])
     results = {"settings": settings, "networks": rows, "alphas": alphas.tolist(), "curves": curves}
     print("wrote", store.save("integrated_gradients", code, results))
 

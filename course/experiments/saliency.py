@@ -135,7 +135,7 @@ def main() -> None:
         row = collages(model, tiles, seed, count=8)
         results["collages"].append({"seed": seed, "count": 8, "tiles": len(tiles), **row})
         print("collages", results["collages"][-1])
-    code = store.fingerprint(sys.modules[__name__], saliency)
+    code = store.code_of(sys.modules[__name__])
     print("wrote", store.save("saliency", code, results))
 
 

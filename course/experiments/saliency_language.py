@@ -122,7 +122,7 @@ def main() -> None:
     for name, shipped in NETWORKS.items():
         results["networks"][name] = measure(shipped(), ids)
         print(name, results["networks"][name])
-    code = store.fingerprint(sys.modules[__name__], saliency)
+    code = store.code_of(sys.modules[__name__])
     print("wrote", store.save("saliency_language", code, results))
 
 

@@ -4,26 +4,64 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import inspect
 import json
-from collections.abc import Mapping
+import textwrap
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 FOLDER = Path(__file__).parent / "results"
+WATCHED = ("course.methods.", "course.experiments.")
 
 
-def fingerprint(*modules: ModuleType) -> str:
-    """A hash of the modules' code that comments, docstrings and formatting leave alone."""
+def fingerprint(*parts: ModuleType | FunctionType) -> str:
+    """A hash of code, whole modules or single functions, that comments, docstrings and formatting
+    leave alone."""
     trees = []
-    for module in modules:
-        assert module.__file__
-        tree = ast.parse(Path(module.__file__).read_text(encoding="utf-8"))
+    for part in parts:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(part)))
         for node in ast.walk(tree):
             if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
                 node.value = ast.Constant(None)
         trees.append(ast.dump(tree))
     return hashlib.sha256("\n".join(trees).encode()).hexdigest()[:16]
+
+
+def code_of(experiment: ModuleType) -> str:
+    """The fingerprint of an experiment, and of every method that its results depend on."""
+    found: dict[str, FunctionType] = {}
+    for value in vars(experiment).values():
+        if isinstance(value, FunctionType):
+            _collect(value, found)
+    own = experiment.__name__
+    others = [found[name] for name in sorted(found) if found[name].__module__ != own]
+    return fingerprint(experiment, *others)
+
+
+def _collect(function: FunctionType, found: dict[str, FunctionType]) -> None:
+    """The function and all that it calls of the course's methods and experiments, by name."""
+    function = inspect.unwrap(function)
+    name = f"{function.__module__}.{function.__qualname__}"
+    if not name.startswith(WATCHED) or name.startswith(__name__) or name in found:
+        return
+    found[name] = function
+    names = set(_names(function.__code__))
+    values = [function.__globals__.get(n) for n in names] + list(function.__defaults__ or ())
+    modules = [v for v in values if isinstance(v, ModuleType) and v.__name__.startswith(WATCHED)]
+    values += [getattr(module, n, None) for module in modules for n in names]
+    for value in values:
+        if isinstance(value, FunctionType):
+            _collect(value, found)
+
+
+def _names(code: CodeType) -> Iterator[str]:
+    """Every global and attribute that the code speaks of, that of functions inside it too."""
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _names(constant)
 
 
 def save(name: str, code: str, results: Mapping[str, Any]) -> Path:

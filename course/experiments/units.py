@@ -268,7 +268,7 @@ def main() -> None:
         mean = np.mean(recalls, axis=0).round(2).tolist()
         results["dots"].append({**setting._asdict(), "seeds": list(rows), "recall": mean})
         print(setting, *rows, sep="\n  ")
-    code = store.fingerprint(sys.modules[__name__], units)
+    code = store.code_of(sys.modules[__name__])
     print("wrote", store.save("units", code, results))
 
 
