@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
+from inspect import signature
 from typing import Any
 
 import numpy as np
 
-from course.autograd import Tensor
+from course.autograd import Tensor, no_grad
 
 Model = Callable[[Tensor], Tensor]
 Target = int | np.ndarray
@@ -54,6 +55,66 @@ def check_target(target: Any, n: int) -> Target:
     return classes
 
 
+def check_baseline(baseline: Any, x: np.ndarray) -> np.ndarray:
+    """A number, or an array that broadcasts to x, as an array like x."""
+    array = np.asarray(baseline)
+    if array.dtype.kind not in "fiu":
+        raise TypeError(
+            f"baseline must hold numbers, got {array.dtype}: {baseline!r}"
+        )
+    if not np.isfinite(array).all():
+        raise ValueError("baseline must be finite, got NaN or infinity")
+    try:
+        return np.broadcast_to(array.astype(x.dtype), x.shape)
+    except ValueError:
+        raise ValueError(
+            f"baseline must be one number or broadcast to x, {x.shape}, "
+            f"got shape {array.shape}"
+        ) from None
+
+
+def check_mask(mask: Any, x: np.ndarray) -> np.ndarray:
+    """mask as booleans (N, T), for word vectors x (N, T, D)."""
+    mask = _shaped("mask", mask, x.shape[:2])
+    if mask.dtype != bool:
+        raise ValueError(
+            f"mask must be booleans {mask.shape}, got {mask.dtype}"
+        )
+    return mask
+
+
+def check_share(name: str, share: Any) -> Any:
+    """A share as it came, if it is a number above 0 and at most 1."""
+    if not 0 < share <= 1:
+        raise ValueError(f"{name} must be in (0, 1], got {share!r}")
+    return share
+
+
+def _shaped(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
+    array = np.asarray(value)
+    if array.shape != shape:
+        raise ValueError(f"{name} must be {shape}, got shape {array.shape}")
+    return array
+
+
+# What a method may ask for besides model, x and target, by parameter name.
+CHECKS: dict[str, Callable[[Any, np.ndarray], Any]] = {
+    "attributions": lambda a, x: _shaped("attributions", a, x.shape),
+    "baseline": check_baseline,
+    "fraction": lambda share, x: check_share("fraction", share),
+    "mask": check_mask,
+    "replacement": lambda v, x: _shaped("replacement", v, x.shape[2:]),
+    "scores": lambda scores, x: _shaped("scores", scores, x.shape[:2]),
+    "share": lambda share, x: check_share("share", share),
+}
+
+
+def score(model: Model, x: np.ndarray, target: Target) -> np.ndarray:
+    """The logit of each example's class: x (N, ...) gives an array (N,)."""
+    with no_grad():
+        return model(Tensor(x)).data[np.arange(len(x)), target]
+
+
 class _CheckedModel:
     """The model, except that a call looks at the shape of what comes out."""
 
@@ -85,7 +146,12 @@ class _CheckedModel:
 
 
 def checked(method: Method) -> Method:
-    """Let a method assume good input, as a learner's version may."""
+    """Let a method assume good input, as a learner's version may.
+
+    Parameters named in CHECKS are looked at too; `baseline` arrives as an array
+    shaped like x.
+    """
+    parameters = signature(method)
 
     @wraps(method)
     def call(
@@ -97,6 +163,11 @@ def checked(method: Method) -> Method:
             )
         x = check_input(x)
         target = check_target(target, len(x))
-        return method(_CheckedModel(model, target), x, target, *args, **options)
+        given = parameters.bind(
+            _CheckedModel(model, target), x, target, *args, **options
+        )
+        for name in CHECKS.keys() & given.arguments.keys():
+            given.arguments[name] = CHECKS[name](given.arguments[name], x)
+        return method(*given.args, **given.kwargs)
 
     return call

@@ -1,14 +1,15 @@
 """Gradients as explanations (Simonyan, Vedaldi and Zisserman 2013).
 
-All three ask one question: if the input changed a little, how would the score
-of the class change?
+The first three ask one question: if the input changed a little, how would the
+score of the class change? The last two carry it over to language: from the
+numbers of a word's vector to the word, and to a test by leaving words out.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from course.autograd import Tensor, grad
+from course.autograd import Tensor, grad, no_grad, softmax
 from course.methods.protocol import Model, Target, checked
 
 
@@ -66,3 +67,69 @@ def gradient_times_input(
     Returns an array shaped like x, signed.
     """
     return x * gradient(model, x, target)
+
+
+def aggregate_tokens(
+    gradients: np.ndarray, embeddings: np.ndarray, how: str
+) -> np.ndarray:
+    """One number for each token, from the gradient with respect to its vector.
+
+        "sum"   Σ_d g_d
+        "mean"  Σ_d g_d / D
+        "l2"    √(Σ_d g_d²)
+        "dot"   Σ_d g_d e_d, gradient × embedding summed over the token
+
+    gradients: ∂S_c/∂e, an array (N, T, D).
+    embeddings: the vectors e that went in, an array (N, T, D); only "dot"
+        looks at them.
+    how: one of the four names above.
+    Returns an array (N, T), signed but for "l2".
+    """
+    if how == "sum":
+        return gradients.sum(axis=2)
+    if how == "mean":
+        return gradients.mean(axis=2)
+    if how == "l2":
+        return np.sqrt((gradients**2).sum(axis=2))
+    if how == "dot":
+        return (gradients * embeddings).sum(axis=2)
+    raise ValueError(f'how must be "sum", "mean", "l2" or "dot", got {how!r}')
+
+
+@checked
+def comprehensiveness(
+    model: Model,
+    x: np.ndarray,
+    target: Target,
+    scores: np.ndarray,
+    mask: np.ndarray,
+    replacement: np.ndarray,
+    fraction: float = 0.2,
+) -> np.ndarray:
+    """How far the class's probability falls when its top tokens are removed.
+
+        p_c(x) - p_c(x without the tokens of the highest scores)
+
+    (DeYoung et al. 2020, eq. 1). To remove a token is to put the vector
+    `replacement` in its place: the sentence keeps its length.
+
+    model: maps a Tensor of word vectors (N, T, D) to logits (N, classes).
+    x: the word vectors, an array (N, T, D).
+    target: the class whose probability is followed: one int, or (N,) ints.
+    scores: the importance of each token, an array (N, T).
+    mask: booleans (N, T), True at tokens. Padding is neither removed nor
+        counted.
+    replacement: the vector (D,) of no word: zeros, or that of [PAD].
+    fraction: the share of a sentence's tokens to remove, rounded up.
+    Returns an array (N,); negative where the probability rises.
+    """
+    ranked = np.where(mask, scores, -np.inf)
+    rank = (-ranked).argsort(axis=1, kind="stable").argsort(axis=1)
+    count = np.ceil(fraction * mask.sum(axis=1, keepdims=True))
+    without = np.where((rank < count)[:, :, None], replacement, x)
+    with no_grad():
+        before, after = (
+            softmax(model(Tensor(e))).data[np.arange(len(x)), target]
+            for e in (x, without.astype(x.dtype))
+        )
+    return before - after
