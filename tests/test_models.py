@@ -24,6 +24,7 @@ from course.reference import networks as reference
 SHAPES = {
     "hand": (4, 2, 1, 2),
     "small_cnn": (4, 3, 8, 6),
+    "small_text": (4, 7, 4),
     "mnist_mlp": (4, 1, 28, 28),
     "mnist_cnn": (4, 1, 28, 28),
     "fashion_cnn": (4, 1, 28, 28),

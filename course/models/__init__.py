@@ -11,13 +11,14 @@ from course.models.efficientnet import EfficientNetLite0, efficientnet_lite0, to
 from course.models.minilm import MiniLM, minilm, minilm_pieces, sentence_embedding
 from course.models.mnist import MnistCNN, MnistMLP, fashion_cnn, mnist_cnn, mnist_mlp
 from course.models.text import TextAttention, TextCNN, text_attention, text_cnn
-from course.models.toy import HandNetwork, small_cnn
+from course.models.toy import HandNetwork, SmallText, small_cnn
 from course.nn import Module
 
-# Only small_cnn is random; the others have fixed or shipped weights.
+# Those called small are random; the others have fixed or shipped weights.
 NETWORKS: dict[str, Callable[[np.random.Generator], Module]] = {
     "hand": lambda rng: HandNetwork(),
     "small_cnn": small_cnn,
+    "small_text": SmallText,
     "mnist_mlp": lambda rng: mnist_mlp(),
     "mnist_cnn": lambda rng: mnist_cnn(),
     "fashion_cnn": lambda rng: fashion_cnn(),
@@ -42,6 +43,7 @@ __all__ = [
     "MiniLM",
     "MnistCNN",
     "MnistMLP",
+    "SmallText",
     "TextAttention",
     "TextCNN",
     "build",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from course.autograd import Tensor
+from course.autograd import Tensor, tanh
 from course.nn import Conv2d, Flatten, Linear, MaxPool2d, Module, ReLU, Sequential
 
 
@@ -22,6 +22,18 @@ class HandNetwork(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.fc2(self.fc1(x.flatten(1)).relu())
+
+
+class SmallText(Module):
+    """Word vectors (N, T, 4) to three logits: tanh of a linear map of each, their mean, one more
+    linear map. Smooth, so that no two rules of quadrature agree on it."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self.fc1 = Linear(4, 6, rng=rng)
+        self.fc2 = Linear(6, 3, rng=rng)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc2(tanh(self.fc1(x)).mean(1))
 
 
 def small_cnn(rng: np.random.Generator) -> Sequential:

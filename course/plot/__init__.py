@@ -9,6 +9,7 @@ from course.plot.maps import (
     grid,
     shared_scale,
 )
+from course.plot.tokens import token_strip
 
 __all__ = [
     "comparison",
@@ -18,4 +19,5 @@ __all__ = [
     "draw_overlay",
     "grid",
     "shared_scale",
+    "token_strip",
 ]

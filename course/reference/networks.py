@@ -27,6 +27,18 @@ class HandNetwork(nn.Module):
         return self.fc2(torch.relu(self.fc1(x.flatten(1))))
 
 
+class SmallText(nn.Module):
+    """(N, T, 4) to three logits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(4, 6)
+        self.fc2 = nn.Linear(6, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc2(torch.tanh(self.fc1(x)).mean(dim=1))
+
+
 def small_cnn() -> nn.Module:
     """(N, 3, 8, 6) to five logits."""
     return nn.Sequential(
@@ -145,6 +157,7 @@ def efficientnet_lite0() -> nn.Module:
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "hand": HandNetwork,
     "small_cnn": small_cnn,
+    "small_text": SmallText,
     "mnist_mlp": mnist_mlp,
     "mnist_cnn": mnist_cnn,
     "fashion_cnn": mnist_cnn,

@@ -99,10 +99,14 @@ def image_cases(rng: np.random.Generator) -> list[Case]:
     ]
 
 
+# Arguments that have one entry for each example.
+PER_EXAMPLE = {"x", "target", "baseline", "attributions", "scores", "mask"}
+
+
 def _alone(index: int) -> Callable[[dict[str, Any]], dict[str, Any]]:
     def vary(arguments: dict[str, Any]) -> dict[str, Any]:
         one = slice(index, index + 1)
-        return {**arguments, "x": arguments["x"][one], "target": arguments["target"][one]}
+        return {k: v[one] if k in PER_EXAMPLE else v for k, v in arguments.items()}
 
     return vary
 
