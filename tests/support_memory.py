@@ -12,7 +12,7 @@ os.environ.update(FORCE_COLOR="1", TERM="xterm", COLUMNS="100")
 from course import progress
 progress.PATIENCE = 0
 {work}
-print("PEAK", re.search(r"VmHWM:\\s*(\\d+) kB", open("/proc/self/status").read())[1])
+print("PEAK", re.search("VmHWM:[^0-9]*([0-9]+)", open("/proc/self/status").read())[1])
 """
 
 
