@@ -70,7 +70,8 @@ def test_saturated_parts_of_a_path_weigh_much_with_layer_normalisation_and_littl
 def test_the_dot_product_finds_the_words_that_the_sum_does_not(name):
     ids = movie_words().encode_batch(sentiment().texts_test[:150])
     model = saliency_language.NETWORKS[name]()
-    target, scores = saliency_language.scores_of(model, ids)
+    target, slopes = saliency_language.slopes_of(model, ids)
+    scores = saliency_language.scores_of(model, ids, slopes)
     lost = {how: saliency_language.drop(model, ids, target, s).mean() for how, s in scores.items()}
     assert lost["dot"] > 2 * lost["l2"]
     assert lost["dot"] > 2 * lost["sum"]

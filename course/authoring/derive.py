@@ -27,7 +27,6 @@ HEADER = """\
 #     language: python
 #     name: python3
 # ---
-# derived from course/methods/{name}.py and course/specs/{name}.py by `course author derive`
 """
 
 STUB = "    raise NotImplementedError"
@@ -92,11 +91,16 @@ def with_stub(text: str, function: Answer) -> str:
 def has_answers(text: str) -> bool:
     """Does any function do more than to raise NotImplementedError? (Or is the file beyond us?)"""
     try:
-        functions = [n for n in ast.parse(text).body if isinstance(n, ast.FunctionDef)]
+        return bool(written(text))
     except SyntaxError:
         return True
+
+
+def written(text: str) -> set[str]:
+    """The names of the functions of a file that do more than to raise NotImplementedError."""
+    functions = [n for n in ast.parse(text).body if isinstance(n, ast.FunctionDef)]
     refusal = ast.dump(ast.parse(STUB.strip()).body[0])
-    return any(ast.dump(f.body[-1]) != refusal for f in functions)
+    return {f.name for f in functions if ast.dump(f.body[-1]) != refusal}
 
 
 def stub(function: Answer) -> str:
@@ -125,13 +129,21 @@ def _definition(function: Answer) -> tuple[list[str], ast.FunctionDef]:
 
 
 def _file(spec: ModuleSpec, intro: str, body: object) -> str:
-    parts = [HEADER.format(name=spec.name), _markdown(f"# {spec.number} {spec.title}\n\n{intro}")]
+    parts = [HEADER + _origin(spec), _markdown(f"# {spec.number} {spec.title}\n\n{intro}")]
     parts.append("# %%\n" + "\n".join([*_imports(spec), "from course import check"]) + "\n")
     for exercise in spec.exercises:
         parts.append(_markdown(_task(exercise)))
         parts.append(f"# %%\n{body(exercise.function)}\n\n")  # type: ignore[operator]
         parts.append(f"# %%\ncheck({exercise.name})\n")
     return "\n".join(parts)
+
+
+def _origin(spec: ModuleSpec) -> str:
+    """The comment that says which files a derived file was made from."""
+    modules = dict.fromkeys(inspect.unwrap(e.function).__module__ for e in spec.exercises)
+    library = ", ".join(f"{module.replace('.', '/')}.py" for module in modules)
+    text = f"derived from {library} and course/specs/{spec.name}.py by `course author derive`"
+    return "\n".join(f"# {line}" for line in textwrap.wrap(text, 118)) + "\n"
 
 
 def _task(exercise: Exercise) -> str:
@@ -146,13 +158,14 @@ def _markdown(text: str) -> str:
 
 
 def _imports(spec: ModuleSpec) -> list[str]:
-    """Of the library modules' imports, the ones that the solutions use."""
+    """Of the library modules' imports, the ones that the solutions use and the file does not
+    define."""
     used = {
         node.id
         for exercise in spec.exercises
         for node in ast.walk(ast.parse(solution(exercise.function)))
         if isinstance(node, ast.Name)
-    }
+    } - {exercise.name for exercise in spec.exercises}
     lines: list[str] = []
     for module in dict.fromkeys(inspect.getmodule(e.function) for e in spec.exercises):
         lines += [line for line in _imports_of(module, used) if line not in lines]

@@ -27,13 +27,18 @@ BOOTSTRAPS = 1000
 LEAST = 3  # rated words in a sentence, to speak of their order
 
 
-def scores_of(model: TextClassifier, ids: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """The predicted classes (N,) of sentences ids (N, T), and each aggregation's scores (N, T)."""
+def slopes_of(model: TextClassifier, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The predicted classes (N,) of sentences ids (N, T), and their gradients (N, T, D)."""
     mask, x = ids != 0, model.embedding(ids).data
     with no_grad():
         predicted = model(ids).data.argmax(axis=1)
-    slopes = saliency.gradient(lambda e: model.from_embeddings(e, mask), x, predicted)
-    return predicted, {how: saliency.aggregate_tokens(slopes, x, how) for how in WAYS}
+    return predicted, saliency.gradient(lambda e: model.from_embeddings(e, mask), x, predicted)
+
+
+def scores_of(model: TextClassifier, ids: np.ndarray, slopes: np.ndarray) -> dict[str, np.ndarray]:
+    """The scores (N, T) by each aggregation."""
+    x = model.embedding(ids).data
+    return {how: saliency.aggregate_tokens(slopes, x, how) for how in WAYS}
 
 
 def drop(
@@ -85,10 +90,10 @@ def measure(model: TextClassifier, ids: np.ndarray) -> dict[str, Any]:
     """All three measures of the four aggregations on one network."""
     rng = np.random.default_rng(0)
     mask, valence = ids != 0, valences(ids)
-    target, scores = scores_of(model, ids)
+    target, slopes = slopes_of(model, ids)
     towards_positive = np.where(target == 1, 1, -1)[:, None]
     found: dict[str, Any] = {}
-    for how, s in scores.items():
+    for how, s in scores_of(model, ids, slopes).items():
         found[how] = {
             "drop": spread(drop(model, ids, target, s), rng),
             "drop of [UNK]": spread(drop(model, ids, target, s, word=1), rng),
@@ -100,6 +105,14 @@ def measure(model: TextClassifier, ids: np.ndarray) -> dict[str, Any]:
         for seed in range(CONTROLS)
     ]
     found["random"] = {"mean": float(np.mean(chance)), "sd": float(np.std(chance, ddof=1))}
+    # A network whose embedding has other signs in some dimensions, and whose next weights undo it,
+    # is the same function of the words; its gradient has those signs too.
+    flips = [
+        np.random.default_rng(seed).choice([-1, 1], slopes.shape[2]) for seed in range(CONTROLS)
+    ]
+    found["flipped sum"] = [
+        float(drop(model, ids, target, (slopes * signs).sum(axis=2)).mean()) for signs in flips
+    ]
     return found
 
 

@@ -50,3 +50,22 @@ def small_cnn(rng: np.random.Generator) -> Sequential:
         Flatten(),
         Linear(8 * 4 * 3, 5, rng=rng),
     )
+
+
+class HandPooled(Module):
+    """One grey channel, a unit for light and one for dark, an average each, three classes.
+
+    `relu` holds the feature maps (relu(x), relu(-x)), so that a class activation map can be
+    followed on paper (lecture 03). Any image size.
+    """
+
+    def __init__(self) -> None:
+        self.conv = Conv2d(1, 2, 1, bias=False)
+        self.relu = ReLU()
+        self.fc = Linear(2, 3, bias=False)
+        self.conv.weight.data = np.array([1, -1], np.float32).reshape(2, 1, 1, 1)
+        self.fc.weight.data = np.array([[1, 1], [2, -1], [-1, 3]], np.float32)
+        self.fc.bias = Tensor(np.array([0, 1, -1], np.float32), requires_grad=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(self.relu(self.conv(x)).mean(dim=(2, 3)))

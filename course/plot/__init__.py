@@ -1,5 +1,6 @@
 """Figures: heat maps, overlays, and yours beside Torch's. Matplotlib loads at the first drawing."""
 
+from course.plot.graph import draw_tape
 from course.plot.maps import (
     comparison,
     comparison_png,
@@ -17,6 +18,7 @@ __all__ = [
     "draw_image",
     "draw_map",
     "draw_overlay",
+    "draw_tape",
     "grid",
     "shared_scale",
     "token_strip",
