@@ -15,7 +15,7 @@ from course.models import build
 pytest.importorskip("scipy")
 
 from course.experiments import integrated_gradients as paths
-from course.experiments import saliency, saliency_language, store
+from course.experiments import saliency, saliency_language, smoothgrad, store
 
 EXPERIMENTS = [path.stem for path in sorted(store.FOLDER.glob("*.json")) if path.stem != "proof"]
 
@@ -91,3 +91,24 @@ def test_the_dot_product_finds_the_words_that_the_sum_does_not(name):
         for how in ("sum", "dot")
     }
     assert found["dot"] > found["sum"] + 0.15
+
+
+def test_smoothing_calms_the_map_of_any_network():
+    x = mnist().x_test[:10]
+    for network in ("mnist_cnn", "fashion_cnn"):
+        model = build(network)
+        bare = smoothgrad.measures(model, x, method.gradient, seed=5)
+        noise = noise_methods.gaussian_noise(x, 0.15, 16, np.random.default_rng(5))
+        same = smoothgrad.measures(model, x, smoothgrad.smoothed(noise), seed=5)
+        assert same["sensitivity"] < 0.6 * bare["sensitivity"]
+        assert same["variation"] < 0.95 * bare["variation"]
+        anew = smoothgrad.smoothed_anew(0.15, 4, np.random.default_rng(6))
+        assert smoothgrad.measures(model, x, anew, 5)["sensitivity"] > 1.2 * same["sensitivity"]
+    bare, same = smoothgrad.untrained(x, seed=5)
+    assert same["sensitivity"] < 0.6 * bare["sensitivity"]
+
+
+def test_total_variation_by_hand():
+    maps = np.array([[[0.0, 2], [0, 2]], [[3, 3], [3, 3]]])
+    # Differences of 2 along rows, none along columns, and a mean of 1.
+    assert smoothgrad.total_variation(maps).tolist() == [1, 0]
