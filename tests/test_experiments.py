@@ -10,6 +10,7 @@ import pytest
 
 from course.data import mnist, movie_words, sentiment
 from course.methods import saliency as method
+from course.methods import smoothgrad as noise_methods
 from course.models import build
 
 pytest.importorskip("scipy")
