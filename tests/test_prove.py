@@ -131,8 +131,8 @@ CHANGES = {
     "a negative third": lambda a: -a / 3,
 }
 # An exercise; fewer where there are many, so that all of them take about as long as 40 times 150.
-# Of 3000 an exercise, at most 3 are told wrongly (most exercises: none): two mistakes of which one
-# is the larger in every number of every case cannot be told from that one.
+# Of 3000 an exercise, at most 3 are told wrongly: where one of two mistakes is the larger in every
+# number of every case, the larger of the two cannot be told from it.
 COMBINATIONS = min(150, 6000 // len(EXERCISES))
 
 
