@@ -130,7 +130,10 @@ CHANGES = {
     "doubled": lambda a: 2 * a,
     "a negative third": lambda a: -a / 3,
 }
-COMBINATIONS = 150  # an exercise; none of 4000 was told wrongly
+# An exercise; fewer where there are many, so that all of them take about as long as 40 times 150.
+# Of 3000 an exercise, at most 3 are told wrongly: where one of two mistakes is the larger in every
+# number of every case, the larger of the two cannot be told from it.
+COMBINATIONS = min(150, 6000 // len(EXERCISES))
 
 
 def test_no_combination_of_mistakes_gets_a_wrong_diagnosis(bank):
@@ -156,7 +159,7 @@ def test_no_combination_of_mistakes_gets_a_wrong_diagnosis(bank):
 
 
 def test_the_larger_of_two_mistakes_is_neither():
-    bank = Bank(EXERCISES[1])
+    bank = Bank(next(e for e in SALIENCY if e.name == "saliency_map"))
     for names in combinations(
         ["map_of_product", "channel_norm", "channel_sum", "first_channel"], 2
     ):

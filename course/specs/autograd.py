@@ -51,8 +51,9 @@ def _product(g: Array, a: Array, b: Array) -> dict[str, Any]:
 def mul_cases(rng: np.random.Generator) -> list[Case]:
     # g * b = (1 * 2, -2 * 5).
     hand = _product(np.array([1.0, -2.0]), np.array([3.0, -1.0]), np.array([2.0, 5.0]))
-    batch = _product(*rng.normal(size=(3, 3, 4)))
-    row = _product(rng.normal(size=(4, 3)), rng.normal(size=(4, 3)), rng.normal(size=3))
+    batch = _product(*rng.normal(size=(3, 5, 6)))
+    # b is small, so that even the sum of all entries is below some of the other answers.
+    row = _product(rng.normal(size=(4, 3)), rng.normal(size=(4, 3)), 0.02 * rng.normal(size=3))
     return [
         Case("hand", hand, expected=np.array([2.0, -10.0])),
         Case("batch", batch),
@@ -246,7 +247,7 @@ def matmul_a_cases(rng: np.random.Generator) -> list[Case]:
     hand = _matrices([[5, -2]], [[1, 2]], [[3, -1], [2, 4]])
     batch = _matrices(*(rng.normal(size=(3, n, 3)) for n in (2, 2, 3)))
     layer = _matrices(
-        rng.normal(size=(4, 2, 3)), rng.normal(size=(4, 2, 3)), rng.normal(size=(3, 3))
+        20 * rng.normal(size=(4, 2, 3)), rng.normal(size=(4, 2, 3)), rng.normal(size=(3, 3))
     )
     return [
         Case("hand", hand, expected=np.array([[17.0, 2.0]])),
@@ -437,12 +438,12 @@ def softmax_cases(rng: np.random.Generator) -> list[Case]:
         "x": np.log([2.0, 1.0, 1.0]),
         "dim": -1,
     }
-    rows = arguments((3, 5), -1)
+    rows = arguments((6, 5), -1)
     return [
         Case("hand", hand, expected=np.array([1.5, -0.25, -1.25])),
         Case("rows", rows),
-        Case("columns", arguments((4, 3), 0)),
-        Case("middle axis", arguments((2, 4, 3), 1)),
+        Case("columns", arguments((6, 5), 0)),
+        Case("middle axis", arguments((4, 6, 3), 1)),
         Case("single precision", _single(rows), tolerance=1e-4),
     ]
 
@@ -1100,14 +1101,15 @@ Operations = list[list[Any]]
 ByNode = dict[int, Array]
 
 
-def _tape(rng: np.random.Generator, dtype: str = "float64") -> dict[str, Any]:
+def _tape(rng: np.random.Generator, dtype: str = "float64", size: float = 1.0) -> dict[str, Any]:
     """A small network that uses one matrix twice, its nodes numbered at random, with a dead end.
 
     `at` finds nodes by name. All matrices are square, so that mixing up two rules is no error.
     """
     shapes = {"x": (3, 3), "w": (3, 3), "b": (3,), "scale": (3, 1), "unused": (3,)}
     leaves = {
-        k: Tensor(rng.normal(size=s).astype(dtype), requires_grad=True) for k, s in shapes.items()
+        k: Tensor((size * rng.normal(size=s)).astype(dtype), requires_grad=True)
+        for k, s in shapes.items()
     }
     x, w, b, scale, unused = leaves.values()
     hidden = relu(x @ w + b)
@@ -1146,6 +1148,8 @@ def backward_cases(rng: np.random.Generator) -> list[Case]:
         "wanted": 2,
     }  # fmt: skip
     made = _tape(rng)
+    # In networks of small numbers the value that the walk starts from is small, its slope is not.
+    others = [_tape(rng, size=size) for size in (0.03, 0.3, 2.0)]
     return [
         Case("hand", hand, expected=np.array([36.0])),
         case("x", made),
@@ -1155,6 +1159,11 @@ def backward_cases(rng: np.random.Generator) -> list[Case]:
         case("hidden", made),
         case("unused", made),
         case("w", _tape(rng, "float32"), "single precision", 1e-4),
+        *(
+            case(wanted, tape, f"{wanted}, network {n}")
+            for n, tape in enumerate(others, 2)
+            for wanted in ("x", "w")
+        ),
     ]
 
 

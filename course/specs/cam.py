@@ -32,7 +32,10 @@ def _features(rng: np.random.Generator, n: int = 3) -> np.ndarray:
 
 
 def pool_cases(rng: np.random.Generator) -> list[Case]:
-    features = _features(rng)
+    # Dark images and bright ones: the average of a batch is above some sums, and below others.
+    features = _features(rng, 8) * np.geomspace(0.002, 5, 8)[:, None, None, None]
+    features[1] -= features[1].max() + 0.1  # even its strongest places are below zero
+    features[2] -= 0.99 * features[2].mean(axis=(1, 2), keepdims=True)  # its median is far above
     return [
         Case("hand", {"features": HAND_FEATURES}, expected=np.array([[1.5, 0.5]])),
         Case("batch", {"features": features}),
@@ -107,6 +110,9 @@ GLOBAL_AVERAGE_POOL = Exercise(
 
 def cam_cases(rng: np.random.Generator) -> list[Case]:
     features, weights = _features(rng), rng.normal(size=(5, 6))
+    # Of class 3, with its large weights, even a map divided by H·W is above another class's.
+    unlike = rng.normal(size=(5, 6)) * np.array([[1], [0.1], [1], [300], [1]])
+    classes = np.array([1, 3, 3, 0, 3, 2, 3, 4])
     hand = {"features": HAND_FEATURES, "weights": HAND_WEIGHTS, "target": 1}
     return [
         # 2 f_1 - f_2, with f_1 = (3 0 0 / 1 0 5) and f_2 = (0 0 1 / 0 2 0).
@@ -116,6 +122,10 @@ def cam_cases(rng: np.random.Generator) -> list[Case]:
             {"features": features, "weights": weights, "target": rng.permutation(4)[:3] + 1},
         ),
         Case("one target", {"features": features[:2], "weights": weights, "target": 3}),
+        Case(
+            "unlike classes",
+            {"features": _features(rng, 8), "weights": unlike, "target": classes},
+        ),
         Case(
             "single precision",
             {
@@ -456,7 +466,8 @@ GRAD_CAM = Exercise(
 
 
 def upsample_cases(rng: np.random.Generator) -> list[Case]:
-    maps = rng.normal(size=(3, 4, 3))
+    # Of small numbers and large ones, scaling to 1 raises some and lowers others.
+    maps = rng.normal(size=(3, 4, 3)) * np.array([0.1, 1, 10])[:, None, None]
     hand = np.array([[[0.0, 4.0]]])
     return [
         # The four pixels lie at -1/4, 1/4, 3/4 and 5/4 of the two; outside, the edge counts.

@@ -445,7 +445,25 @@ def gap_cases(rng: np.random.Generator) -> list[Case]:
         "baseline": baseline,
         "attributions": found / 20,
     }
-    return [hand, Case("batch", batch), Case("one target", {**batch, "target": 3})]
+    # An answer is one number an example: it takes many for every two mistakes to differ both ways.
+    sizes = np.geomspace(0.1, 10, 100)[:, None, None, None]
+    x, baseline, found = rng.normal(size=(3, 100, 2, 1, 2)) * sizes
+    many = {
+        "model": HAND,
+        "x": np.abs(x),  # so that one hidden unit is always on, and no change is 0
+        "target": rng.integers(3, size=100),
+        "baseline": rng.permutation(baseline),
+        # Over the whole batch they add up to nothing.
+        "attributions": rng.permutation(found - found.mean()),
+    }
+    too_little = {**hand.arguments, "attributions": _like_image([0.6, 6.4, 0.0, -3.0])}
+    return [
+        hand,
+        Case("too little", too_little, expected=np.array([-8.0])),
+        Case("batch", batch),
+        Case("one target", {**batch, "target": 3}),
+        Case("many", many),
+    ]
 
 
 def _gap(

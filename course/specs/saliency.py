@@ -428,6 +428,8 @@ def token_cases(rng: np.random.Generator) -> list[Case]:
         for how, values in hand.items()
     ]
     gradients, embeddings = rng.normal(size=(2, 3, 5, 4))
+    # Of sentences with small gradients and large ones, scaling to 1 raises some and lowers others.
+    gradients *= np.array([0.01, 0.1, 10])[:, None, None]
     return cases + [
         Case(how, {"gradients": gradients, "embeddings": embeddings, "how": how}) for how in hand
     ]
@@ -611,6 +613,16 @@ def removal_cases(rng: np.random.Generator) -> list[Case]:
         "replacement": 2 * rng.normal(size=4),
     }
     single = {k: np.float32(batch[k]) for k in ("x", "replacement")}
+    # An answer is one number a sentence: it takes many for every two mistakes to differ both ways.
+    lengths = rng.integers(2, 8, size=(100, 1))
+    many = {
+        **batch,
+        "x": 2 * rng.normal(size=(100, 7, 4)),
+        "target": rng.integers(3, size=100),
+        "scores": rng.normal(size=(100, 7)),
+        "mask": np.arange(7) < lengths,
+        "fraction": 0.3,
+    }
     return [
         hand,
         Case("batch", batch),
@@ -621,6 +633,7 @@ def removal_cases(rng: np.random.Generator) -> list[Case]:
             {**batch, **single, "model": Network("small_text", network.seed, "float32")},
             tolerance=1e-4,
         ),
+        Case("many", many),
     ]
 
 

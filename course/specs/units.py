@@ -31,6 +31,9 @@ def field_cases(rng: np.random.Generator) -> list[Case]:
         Case("hand", {"layers": digits}, expected=np.array([14, 2, -6])),
         Case("one layer", {"layers": ((7, 3, 1),)}),
         Case("strides at the end", {"layers": ((3, 1, 0), (5, 2, 1), (4, 3, 2))}),
+        # The start is 0; and with so much padding even the centre of the field lies outside.
+        Case("no padding", {"layers": ((3, 2, 0), (2, 3, 0), (4, 1, 0))}),
+        Case("much padding", {"layers": ((2, 2, 3), (3, 2, 2), (1, 3, 1))}),
         *(
             Case(f"{len(rows)} layers", {"layers": tuple(map(tuple, rows.tolist()))})
             for rows in drawn
