@@ -13,8 +13,8 @@ from course.grading.judge import Verdict, judge
 from course.grading.report import as_html, explain, next_step, show
 from course.grading.run import in_kernel
 from course.grading.spec import Case, Exercise
-from tests.answers import EXERCISES
 from course.plot.maps import comparison_png, worth_drawing
+from tests.answers import EXERCISES
 
 SHAPES = [(), (1,), (7,), (300,), (3, 4), (1, 90), (2, 3, 4), (2, 3, 5, 5), (1, 2, 3, 1, 6, 4)]
 
