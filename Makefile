@@ -16,7 +16,7 @@ HTML := book/_build/html
 
 CHECK_PYTHON = $(PYTHON) -c 'import sys; v = sys.version_info; v < (3, 11) and sys.exit("Python 3.11 or newer is needed; $(PYTHON) is %d.%d. Choose another: make PYTHON=python3.11" % v[:2])'
 
-.PHONY: help install book serve test test-light lint types check check-wheel derive bench clean distclean
+.PHONY: help install book serve test test-slow test-light lint types check check-wheel derive bench clean distclean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | \
@@ -51,8 +51,11 @@ serve: book ## open the book in a browser
 	@$(BIN)/python book/serve.py
 
 # Each of the workers keeps to one thread, else they get in each other's way.
-test: $(INSTALLED) ## run all tests (tests/ and solutions/, never your exercises/)
-	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto tests solutions
+test: $(INSTALLED) ## run the tests (tests/ and solutions/, never your exercises/)
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -m "not slow" tests solutions
+
+test-slow: $(INSTALLED) ## run the tests that `make test` leaves out: classes of 200, trainings
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -m slow tests
 
 LIGHT = .venv-light-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 

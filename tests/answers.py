@@ -7,6 +7,7 @@ from pathlib import Path
 from course.grading.judge import Verdict, judge
 from course.grading.run import in_child
 from course.grading.spec import Exercise
+from course.grading.warm import Warm
 from course.specs import modules
 
 EXERCISES = [exercise for spec in modules() for exercise in spec.exercises]
@@ -17,11 +18,13 @@ def by_name(exercise: Exercise) -> str:
     return f"{exercise.number} {exercise.name}"
 
 
-def judge_source(exercise: Exercise, source: str, folder: Path) -> Verdict:
+def judge_source(
+    exercise: Exercise, source: str, folder: Path, warm: Warm | None = None
+) -> Verdict:
     """The verdict on a file with this text."""
     path = folder / "answer.py"
     path.write_text(source)
-    return judge(exercise, in_child(exercise, path))
+    return judge(exercise, in_child(exercise, path, warm=warm))
 
 
 def banked(exercise: Exercise, expression: str) -> str:

@@ -42,6 +42,7 @@ def address():
         yield local.scheduler_address
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # Dask's own, of ports and slow heartbeats
 def test_two_hundred_through_dask(address, tmp_path):
     folder, out = tmp_path / "submissions", tmp_path / "results"

@@ -4,6 +4,7 @@ small budget."""
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from course.data import mnist
 from course.experiments import units
@@ -49,6 +50,7 @@ def test_regularisation_lowers_both_the_noise_and_the_logit():
     assert 10 < both["logit"] < plain["logit"]
 
 
+@pytest.mark.slow
 def test_the_side_that_is_never_padded_is_blind():
     even, odd = units.Setting(32, "constant"), units.Setting(33, "constant")
     found = {s: next(units.detectors(s, (1,), steps=450, each=2))[0] for s in (even, odd)}

@@ -14,6 +14,7 @@ from course.grading.report import as_html, explain, next_step, show
 from course.grading.run import in_kernel
 from course.grading.spec import Case, Exercise
 from course.plot.maps import comparison_png, worth_drawing
+from tests.answers import EXERCISES
 
 SHAPES = [(), (1,), (7,), (300,), (3, 4), (1, 90), (2, 3, 4), (2, 3, 5, 5), (1, 2, 3, 1, 6, 4)]
 
@@ -162,3 +163,14 @@ def test_one_number_is_shown_without_a_picture():
 def test_what_never_ran_still_has_a_next_step():
     verdict = Verdict("00.1", "answer", 1, layer="load", message="SyntaxError", line=3)
     assert next_step(verdict) == "Next: course hint 00.1"
+
+
+def test_the_longest_name_keeps_its_distance_and_its_column():
+    lines = []
+    for name in ("a", max((e.name for e in EXERCISES), key=len)):
+        out = StringIO()
+        verdict = Verdict("00.1", name, 1, layer="written")
+        show(verdict, Console(file=out, width=80))
+        lines.append(out.getvalue())
+    assert all(" not written yet" in line for line in lines)
+    assert len({line.index("not written yet") for line in lines}) == 1

@@ -9,6 +9,7 @@ from course.authoring.prove import prove
 from course.grading.judge import judge
 from course.grading.mine import Mine
 from course.grading.run import in_child
+from course.grading.warm import Warm
 from course.specs import modules
 from tests.answers import EXERCISES, SALIENCY, banked, by_name, judge_source
 
@@ -23,10 +24,16 @@ def test_every_grader_grades(exercise):
     assert proof.mutants == proof.killed + proof.equivalent_mutants > 0
 
 
+@pytest.fixture(scope="module")
+def warm():
+    with Warm() as processes:
+        yield processes
+
+
 @pytest.mark.parametrize("exercise", EXERCISES, ids=by_name)
-def test_a_file_is_judged_as_a_function_is(exercise, tmp_path):
-    right = judge_source(exercise, banked(exercise, "equivalents[0]"), tmp_path)
-    wrong = judge_source(exercise, banked(exercise, "mistakes[0].answer"), tmp_path)
+def test_a_file_is_judged_as_a_function_is(exercise, warm, tmp_path):
+    right = judge_source(exercise, banked(exercise, "equivalents[0]"), tmp_path, warm)
+    wrong = judge_source(exercise, banked(exercise, "mistakes[0].answer"), tmp_path, warm)
     assert (right.passed, wrong.mistake) == (True, exercise.mistakes[0].name)
 
 

@@ -234,7 +234,9 @@ def test_forgotten_words_are_unknown_and_padding_stays():
     assert (found[:, :3] == 1).mean() == pytest.approx(0.1, abs=0.01)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name", ["text_cnn", pytest.param("text_attention", marks=pytest.mark.slow)]
+)
 def test_training_again_on_a_small_budget(name, words, sentences):
     """A third of the sentences, two epochs: well above the half that guessing gets."""
     part = sentences._replace(

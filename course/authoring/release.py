@@ -2,9 +2,10 @@
 
 What counts as solution text is what the library's bodies compute: of each statement the expression
 (the value that is returned or assigned, the condition, what is looped over), without spaces and
-line breaks. Left out are expressions shorter than 12 characters, or without a call, an operator or
-an index: `return x` gives nothing away. Left out is also what a learner reads anyway: what stands
-in a signature, a docstring or a goal of the course.
+line breaks. Left out are expressions without a call, an operator or an index: `return x` gives
+nothing away. One shorter than 12 characters, such as `g * b`, may stand anywhere; it counts only
+with the `return` before it. Left out is also what a learner reads anyway: what stands in a
+signature, a docstring or a goal of the course.
 """
 
 from __future__ import annotations
@@ -75,13 +76,15 @@ def solution_pieces(function: Answer) -> dict[str, str]:
     body = _definition(source).body[1:]  # without the docstring
     statements = [n for node in body for n in ast.walk(node) if isinstance(n, PARTS)]
     found = {}
-    for expression in (e for node in statements for e in ast.iter_child_nodes(node)):
+    for statement, expression in ((s, e) for s in statements for e in ast.iter_child_nodes(s)):
         if isinstance(expression, ast.expr):
             text = ast.get_source_segment(source, expression) or ""
             piece = _dense(re.sub("#.*", "", text))[0]
             telling = any(isinstance(node, TELLING) for node in ast.walk(expression))
             if telling and len(piece) >= SHORTEST:
                 found[piece] = ast.unparse(expression)
+            elif telling and isinstance(statement, ast.Return):
+                found[f"return{piece}"] = ast.unparse(statement)
     return found
 
 

@@ -60,7 +60,7 @@ def prove(
         proofs.append(proof)
         mark = "[bold green]✓[/]" if proof.holds else "[bold red]✗[/]"
         console.print(
-            f" {mark} {proof.exercise}  {proof.name:<24} {proof.equivalents} right accepted, "
+            f" {mark} {proof.exercise}  {proof.name:<26} {proof.equivalents} right accepted, "
             f"{proof.mistakes} mistakes named, {proof.killed} of {proof.mutants} mutants killed, "
             f"{proof.wrong_arrays + proof.attacks} hostile refused, {proof.seconds:.1f} s",
             soft_wrap=True,

@@ -43,7 +43,7 @@ def explain(verdict: Verdict) -> list[str]:
 def render(verdict: Verdict) -> RenderableType:
     """One exercise's verdict for a terminal."""
     points = f"{verdict.points} point" + "s" * (verdict.points != 1)
-    head = f" {verdict.exercise}  {verdict.name:<24}"
+    head = f" {verdict.exercise}  {verdict.name:<26} "
     if verdict.passed:
         note = f"{points}, {verdict.checks} checks"
         line = Text.assemble((" ✓", "bold green"), (head, "bold"), (note, "dim"))
