@@ -4,6 +4,7 @@ small budget."""
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
 
 import numpy as np
 import pytest
@@ -41,6 +42,14 @@ def test_the_code_of_an_experiment_is_all_that_it_calls(monkeypatch):
     monkeypatch.undo()
     monkeypatch.setattr(method, "gradient_times_input", gradient)  # never called
     assert store.code_of(saliency_language) == before
+
+
+def test_an_experiment_that_runs_has_the_code_that_is_imported():
+    path = saliency_language.__file__
+    running = spec_from_file_location("running", path)
+    module = module_from_spec(running)
+    running.loader.exec_module(module)
+    assert store.code_of(module) == store.code_of(saliency_language)
 
 
 def test_unknown_results_say_how_to_make_them():

@@ -32,28 +32,30 @@ def fingerprint(*parts: ModuleType | FunctionType) -> str:
 def code_of(experiment: ModuleType) -> str:
     """The fingerprint of an experiment, and of every method that its results depend on."""
     found: dict[str, FunctionType] = {}
+    own = experiment.__name__  # "__main__" while it runs
     for value in vars(experiment).values():
         if isinstance(value, FunctionType):
-            _collect(value, found)
-    own = experiment.__name__
+            _collect(value, found, (*WATCHED, f"{own}."))
     others = [found[name] for name in sorted(found) if found[name].__module__ != own]
     return fingerprint(experiment, *others)
 
 
-def _collect(function: FunctionType, found: dict[str, FunctionType]) -> None:
-    """The function and all that it calls of the course's methods and experiments, by name."""
+def _collect(
+    function: FunctionType, found: dict[str, FunctionType], watched: tuple[str, ...]
+) -> None:
+    """The function and all that it calls of the watched modules, by name."""
     function = inspect.unwrap(function)
     name = f"{function.__module__}.{function.__qualname__}"
-    if not name.startswith(WATCHED) or name.startswith(__name__) or name in found:
+    if not name.startswith(watched) or name.startswith(__name__) or name in found:
         return
     found[name] = function
     names = set(_names(function.__code__))
     values = [function.__globals__.get(n) for n in names] + list(function.__defaults__ or ())
-    modules = [v for v in values if isinstance(v, ModuleType) and v.__name__.startswith(WATCHED)]
+    modules = [v for v in values if isinstance(v, ModuleType) and v.__name__.startswith(watched)]
     values += [getattr(module, n, None) for module in modules for n in names]
     for value in values:
         if isinstance(value, FunctionType):
-            _collect(value, found)
+            _collect(value, found, watched)
 
 
 def _names(code: CodeType) -> Iterator[str]:
