@@ -484,9 +484,22 @@ def sensitivity_cases(rng: np.random.Generator) -> list[Case]:
             ]
         ).reshape(2, 2, 2, 1, 2),
     }
+    # Many, faint and strong, input and noise: else two mistakes at once may look like one of them.
+    strengths = np.logspace(-1.5, 1, 60).reshape(-1, 1, 1, 1)
+    x = rng.normal(size=(60, *HAND_INPUT.shape[1:])) * rng.permutation(strengths)
+    noise = rng.normal(size=(3, *x.shape)) * strengths
+    noise[:, ::4] = -x[::4] * rng.uniform(0.7, 1, size=(3, 15, 1, 1, 1))  # hardly anything is left
+    many = {
+        "model": HAND,
+        "x": x,
+        "target": rng.integers(0, 3, 60),
+        "noise": noise,
+        "method": Function("course.methods.saliency.gradient_times_input"),
+    }
     return [
         Case("hand", hand.arguments, expected=np.array([np.sqrt(54 / 78)])),
         Case("dead units", dead, expected=np.array([np.sqrt(54), np.sqrt(54 / 78)])),
+        Case("many", many),
         batch,
         *others,
     ]
