@@ -7,7 +7,9 @@ import pytest
 
 from course.authoring.prove import prove
 from course.grading.judge import judge
+from course.grading.mine import Mine
 from course.grading.run import in_child
+from course.specs import modules
 from tests.answers import EXERCISES, banked, by_name, judge_source
 
 NUMPY = "import numpy as np\nfrom course.methods import saliency as library\n"
@@ -69,4 +71,5 @@ def test_an_earlier_mistake_does_not_spoil_a_later_exercise(tmp_path):
     )
     exercise = EXERCISES[1]
     assert judge_source(exercise, source, tmp_path).passed
-    assert not judge(exercise, in_child(exercise, tmp_path / "answer.py", mine=True)).passed
+    mine = Mine.before(exercise, tmp_path / "answer.py", modules())
+    assert not judge(exercise, in_child(exercise, tmp_path / "answer.py", mine=mine)).passed

@@ -6,7 +6,7 @@ import os
 import signal
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
@@ -22,9 +22,9 @@ from course.authoring import derive, hostile, mutate
 from course.experiments import store
 from course.grading import diagnose as diagnose_module
 from course.grading import judge as judge_module
-from course.grading.judge import Verdict, judge
+from course.grading.judge import Verdict, judge, remembering
 from course.grading.run import in_child, in_kernel
-from course.grading.spec import Answer, Case, Exercise
+from course.grading.spec import Answer, Exercise
 from course.grading.warm import Warm
 from course.specs import find, modules
 
@@ -67,7 +67,7 @@ def prove(exercise: Exercise, processes: bool = True) -> Proof:
     """
     start = time.perf_counter()
     proof = Proof(exercise.number, exercise.name)
-    exercise = _remembering(exercise)
+    exercise = remembering(exercise)
     _prove_right_answers(exercise, proof)
     _prove_mistakes(exercise, proof)
     _prove_wrong_arrays(exercise, proof)
@@ -110,25 +110,6 @@ def fingerprint() -> str:
 def as_results(proofs: Sequence[Proof]) -> dict[str, Any]:
     """The stored form, which the book's page reads."""
     return {"exercises": [{**asdict(p), "seconds": round(p.seconds, 1)} for p in proofs]}
-
-
-def _remembering(exercise: Exercise) -> Exercise:
-    """The same exercise, its cases drawn and its reference asked once a seed."""
-    drawn: dict[str, list[Case]] = {}
-    answers: dict[int, np.ndarray] = {}
-
-    def cases(rng: np.random.Generator) -> list[Case]:
-        state = repr(rng.bit_generator.state)
-        if state not in drawn:
-            drawn[state] = exercise.cases(rng)
-        return drawn[state]
-
-    def reference(arguments: Mapping[str, Any]) -> np.ndarray:
-        if id(arguments) not in answers:  # the cases above live as long as this dictionary
-            answers[id(arguments)] = exercise.reference(arguments)
-        return answers[id(arguments)]
-
-    return replace(exercise, cases=cases, reference=reference)
 
 
 def _here(exercise: Exercise, answer: Answer) -> Verdict:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from course.cli import author, help, judging, setup, watch
+from course.cli import author, grade, help, judging, release, setup, watch
 from course.cli.common import app
 
 __all__ = ["app", "main"]
@@ -19,6 +19,9 @@ for command in (
     setup.reset,
     setup.start,
     setup.doctor,
+    release.release,
+    grade.grade,
+    grade.gradescope,
 ):
     app.command(command.__name__.rstrip("_"))(command)
 

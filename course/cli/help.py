@@ -31,7 +31,7 @@ RUNGS = ("the idea", "the formula", "the key line")
 
 def hint(which: Which = "") -> None:
     """The next hint: first the idea, then the formula, then the key line with a blank."""
-    from course.grading.progress import upcoming
+    from course.grading.progress import present, upcoming
     from course.specs import modules
 
     folder = exercises()
@@ -40,7 +40,7 @@ def hint(which: Which = "") -> None:
     if which and len(asked) == 1:
         exercise = asked[0]
     else:
-        following = upcoming(folder, [spec] if which else modules())
+        following = upcoming(folder, [spec] if which else present(folder, modules()))
         if following is None:
             stop("everything there has passed; name an exercise to see its hints all the same")
         exercise = following[1]
@@ -80,9 +80,13 @@ def diff(
 def no_picture(verdict: Verdict) -> str:
     """Why there is no difference to draw, or nothing if there is one."""
     from course.grading.report import TITLES, explain
+    from course.plot.maps import worth_drawing
 
-    if verdict.layer in ("", "value", "property", "manners") and verdict.got is not None:
-        return ""
+    if verdict.layer in ("", "value", "property", "manners") and verdict.want is not None:
+        if worth_drawing(verdict.want):
+            return ""
+        says = " ".join(explain(verdict)) if verdict.layer else "Yours is right."
+        return f"{verdict.exercise} has one number for an answer, and no map. {says}"
     reason = " ".join([TITLES[verdict.layer] + ":", *explain(verdict)[:1]]).rstrip(".:")
     return f"{verdict.exercise} has no map to compare yet; {reason}"
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.padding import Padding
 
 from course.cli.common import Which, answers, console, exercises, existing, select, shown
 
@@ -15,17 +16,22 @@ def status(context: typer.Context) -> None:
     """Where you are in the course, and what comes next."""
     if context.invoked_subcommand:
         return
-    from course.grading.progress import passed_now, upcoming
+    from course.grading.progress import passed_now, present, upcoming
     from course.specs import modules
 
     folder = exercises()
-    for spec in modules():
+    here = present(folder, modules())
+    for spec in here:
         passed = passed_now(folder, spec)
         console.print(f"\n [bold]{spec.number} {spec.title}[/]")
         for exercise in spec.exercises:
             mark = "[bold green]✓[/]" if passed[exercise.number] else "[dim]·[/]"
             console.print(f"   {mark} {exercise.number}  {exercise.name}", soft_wrap=True)
-    following = upcoming(folder, modules())
+    if elsewhere := [spec.number for spec in modules() if spec not in here]:
+        way = f"`course reset {elsewhere[0]}` writes the stubs of {elsewhere[0]}"
+        line = f"\n Not in this folder: {', '.join(elsewhere)} ({way})"
+        console.print(line, style="dim", soft_wrap=True)
+    following = upcoming(folder, here)
     if following is None:
         console.print("\n Everything that there is has passed. More modules are being written.\n")
         return
@@ -40,7 +46,7 @@ def list_() -> None:
     from course.grading.progress import exercises_folder
     from course.grading.report import overview
 
-    console.print(overview(exercises_folder()))
+    console.print(Padding(overview(exercises_folder()), (1, 0, 1, 1)))
 
 
 def check(
@@ -51,7 +57,8 @@ def check(
 ) -> None:
     """Judge your answers. Ends with exit code 0 only if all of them pass."""
     from course.grading.judge import judge
-    from course.grading.progress import digest, remember
+    from course.grading.mine import Mine
+    from course.grading.progress import digest, present, remember
     from course.grading.report import show, summarise
     from course.grading.run import in_child
     from course.grading.warm import Warm
@@ -61,8 +68,9 @@ def check(
         existing(file)
     if not which and file:
         which = file.stem
-    chosen = [select(which)] if which else [(spec, tuple(spec.exercises)) for spec in modules()]
     folder = file.parent if file else exercises()
+    everything = [(spec, tuple(spec.exercises)) for spec in present(folder, modules())]
+    chosen = [select(which)] if which else everything
     verdicts = []
     with Warm() as warm:
         for spec, asked in chosen:
@@ -70,11 +78,14 @@ def check(
             passed = {}
             for exercise in asked:
                 before = digest(path, exercise.name)
-                verdicts.append(judge(exercise, in_child(exercise, path, mine, warm)))
+                own = Mine.before(exercise, path, modules()) if mine else None
+                verdicts.append(judge(exercise, in_child(exercise, path, own, warm)))
+                verdicts[-1].built_on = own.says() if own else ""
                 passed[exercise.number] = before if verdicts[-1].passed else ""
                 if not as_json:
                     show(verdicts[-1], console)
-            if file is None:
+            # On one's own functions an earlier mistake counts, so it is no verdict on this one.
+            if file is None and not mine:
                 remember(folder, passed)
     if as_json:
         console.print_json(json.dumps([v.as_json() for v in verdicts]))

@@ -84,9 +84,10 @@ def doctor() -> None:
     from course.grading.doctor import examine
 
     well = True
+    console.print()
     for finding in examine():
         mark = "[bold green]✓[/]" if finding.well else "[bold red]✗[/]"
         console.print(f" {mark} {escape(finding.says)}", soft_wrap=True)
         well &= finding.well
-    console.print("\n All is well." if well else "\n Mend what has a cross, then run it again.")
+    console.print("\n All is well.\n" if well else "\n Mend what has a cross, then run it again.\n")
     raise typer.Exit(0 if well else 1)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.padding import Padding
 from rich.text import Text
 
 from course.cli import help as helpers
@@ -26,11 +27,12 @@ def watch(
     ] = False,
 ) -> None:
     """Judge again each time you save, and show the first thing to mend."""
+    from course.grading.progress import present
     from course.specs import modules
 
     spec, asked = select(which) if which else (None, ())
-    specs = (spec,) if spec else modules()
     folder = exercises()
+    specs = (spec,) if spec else present(folder, modules())
     # A single exercise stays on the screen after it has passed.
     only = asked[0] if spec and len(asked) == 1 < len(spec.exercises) else None
     try:
@@ -147,8 +149,7 @@ class Loop:
         from course.grading.report import overview
 
         if key == "l":
-            console.print()
-            console.print(overview(self.folder))
+            console.print(Padding(overview(self.folder), (1, 0, 0, 1)))
         elif key == "n" and self.current:
             self.after, self.only = self.current.number, None
             self.judge()

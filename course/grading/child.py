@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import faulthandler
 import json
+import os
 import sys
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
@@ -16,8 +17,10 @@ from types import ModuleType
 
 import numpy as np
 
+from course.grading import fence
 from course.grading.arguments import library_function, unpack
 from course.grading.call import Outcome, call, describe, line_in, with_given
+from course.grading.mine import CALLED, Earlier, put_in_place
 from course.grading.spec import Answer
 
 JUDGING = "COURSE_JUDGING"  # set while a file is judged: its own check(...) cells stay quiet
@@ -25,22 +28,48 @@ FILE = 1 << 27  # bytes that a file may have, what is printed too
 PRINTED = "printed.txt"  # in the job's folder: what the submission wrote to stdout and stderr
 
 
-def load(path: Path, name: str) -> Answer | Outcome:
-    """The function `name` of the learner's file, or why there is none."""
-    sys.path.append(str(path.parent))
-    loader = SourceFileLoader("exercise", str(path))
-    module = ModuleType("exercise")
+def load(path: Path, name: str = "exercise") -> ModuleType | Outcome:
+    """A learner's file as a module of this name, or why it is none."""
+    loader = SourceFileLoader(name, str(path))
+    module = ModuleType(name)
     module.__file__ = str(path)
-    sys.modules["exercise"] = module
+    sys.modules[name] = module
     try:
         loader.exec_module(module)
     except SyntaxError as error:
         return Outcome("not loaded", f"{type(error).__name__}: {error.msg}", error.lineno or 0)
     except BaseException as error:
         return Outcome("not loaded", describe(error), line_in(error, str(path)))
+    return module
+
+
+def answer(path: Path, name: str, earlier: list[Earlier], folder: Path) -> Answer | Outcome:
+    """The function `name` of the learner's file, on top of their `earlier` ones where there are
+    any, or why there is none."""
+    sys.path.append(str(path.parent))
+    called = (folder / CALLED).open("w")
+
+    def note(number: str) -> None:
+        print(number, file=called, flush=True)
+
+    # In the order of the course: a file may import what an earlier one replaces.
+    for file in dict.fromkeys(e.file for e in earlier if e.file != str(path)):
+        group = [e for e in earlier if e.file == file]
+        loaded = {}
+        if any(e.written for e in group):
+            module = load(Path(file), Path(file).stem)
+            if isinstance(module, Outcome):
+                module.message = f"{Path(file).name}, which --mine builds on: {module.message}"
+                return module
+            loaded[file] = module
+        put_in_place(group, loaded, note)
+    module = load(path)
+    if isinstance(module, Outcome):
+        return module
     function = getattr(module, name, None)
     if not callable(function):
         return Outcome("not loaded", f"the file defines no function called {name}")
+    put_in_place([e for e in earlier if e.file == str(path)], {str(path): module}, note)
     return function
 
 
@@ -77,7 +106,11 @@ def main(folder: Path) -> None:
         answers += 1
         print(json.dumps(outcome.as_json()), file=log, flush=True)
 
-    function = load(path, job["function"])
+    if job["fence"]:
+        os.chdir(job["fence"])
+        fence.enclose(Path(job["fence"]))
+    earlier = [Earlier(*fields) for fields in job["earlier"]]
+    function = answer(path, job["function"], earlier, folder)
     if isinstance(function, Outcome):
         report(function)
     else:

@@ -20,15 +20,19 @@ def tolerance(got: np.ndarray, asked: float) -> float:
 
 def close(got: np.ndarray, want: np.ndarray, asked: float) -> bool:
     """max|got - want| <= tolerance * max|want|: relative to the whole map, not to each entry,
-    which near zero is rounding noise."""
+    which near zero is rounding noise. Where the right answer is zero everywhere, relative to
+    1e-6."""
     with np.errstate(invalid="ignore"):  # of infinite answers, which are never close
         difference = np.abs(got.astype(np.float64) - want)
-    return bool(difference.max(initial=0) <= tolerance(got, asked) * np.abs(want).max(initial=0))
+    scale = np.abs(want).max(initial=0) or 1e-6
+    return bool(difference.max(initial=0) <= tolerance(got, asked) * scale)
 
 
 def explain(got: np.ndarray, want: np.ndarray) -> str:
     """One sentence on how a wrong array is related to the right one."""
-    got = got.astype(np.float64)
+    got, want = got.astype(np.float64), want.astype(np.float64)
+    if got.size == 1:
+        return f"the answer is {got.item():.6g}, expected {want.item():.6g}"
     if not got.any():
         return "the answer is all zeros"
     size = float((want**2).sum())
@@ -40,8 +44,22 @@ def explain(got: np.ndarray, want: np.ndarray) -> str:
     if close(np.abs(got), np.abs(want), 1e-4):
         flipped = int((np.sign(got) != np.sign(want)).sum())
         return f"the magnitudes are right, but {flipped} of {got.size} signs are not"
+    if close(np.sort(got, axis=None), np.sort(want, axis=None), 1e-6):
+        return "the numbers are right, but in another order"
     off = np.abs(got - want) > 1e-4 * np.abs(want).max()
     return f"{int(off.sum())} of {got.size} numbers differ from the right answer"
+
+
+def explain_shape(got: tuple[int, ...], want: tuple[int, ...]) -> str:
+    """One sentence on a wrong shape."""
+    says = f"returned shape {got}, expected {want}"
+    if sorted(got) == sorted(want):
+        return f"{says}: the axes are in another order"
+    if len(got) == len(want):
+        return says
+    if [n for n in got if n != 1] == [n for n in want if n != 1]:
+        return f"{says}: an axis of length 1 too {'many' if len(got) > len(want) else 'few'}"
+    return f"{says}: {len(got)} axes instead of {len(want)}"
 
 
 def worst(got: np.ndarray, want: np.ndarray) -> str:
@@ -51,7 +69,7 @@ def worst(got: np.ndarray, want: np.ndarray) -> str:
     place = ", ".join(str(int(i)) for i in index)
     return (
         f"largest difference at [{place}]: got {got[index]:.6g}, expected {want[index]:.6g} "
-        f"(the map reaches {np.abs(want).max():.4g})"
+        f"(the right answer reaches {np.abs(want).max():.4g})"
     )
 
 

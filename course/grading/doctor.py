@@ -57,6 +57,7 @@ def package(name: str, title: str, least: tuple[int, ...]) -> Finding:
 
 
 def folder(exercises: Path | None) -> Finding:
+    from course.grading.progress import present
     from course.specs import modules
 
     if exercises is None:
@@ -65,7 +66,8 @@ def folder(exercises: Path | None) -> Finding:
             "There is no exercises/ folder here or above; go to the course's folder, or make one "
             "with `course start DIR`.",
         )
-    missing = [f"{s.stem}.py" for s in modules() if not (exercises / f"{s.stem}.py").is_file()]
+    here = present(exercises, modules())
+    missing = [f"{s.stem}.py" for s in here if not (exercises / f"{s.stem}.py").is_file()]
     if missing:
         number = missing[0].partition("_")[0]
         return Finding(

@@ -6,14 +6,14 @@ is one of the exercise's known mistakes, the name of that mistake.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from course.grading.call import Outcome
-from course.grading.diagnose import close, diagnose, explain, worst
+from course.grading.diagnose import close, diagnose, explain, explain_shape, worst
 from course.grading.run import Runner
 from course.grading.spec import Case, Exercise
 
@@ -30,6 +30,7 @@ class Verdict:
     detail: numbers to look at, lines of text.
     mistake: the name of the known mistake that the answer is, if it is one.
     also: what is wrong besides that mistake, such as the sign everywhere.
+    built_on: with --mine, a sentence on the earlier functions that the answer called.
     got, want: the two arrays that differ, or, of an answer that passed, those of the last case.
     """
 
@@ -44,6 +45,7 @@ class Verdict:
     mistake: str = ""
     also: str = ""
     printed: str = ""
+    built_on: str = ""
     checks: int = 0
     got: np.ndarray | None = None
     want: np.ndarray | None = None
@@ -63,6 +65,25 @@ class _FailedLayerError(Exception):
     def __init__(self, layer: str, message: str, **fields: Any) -> None:
         super().__init__(message)
         self.fields = {"layer": layer, "message": message, **fields}
+
+
+def remembering(exercise: Exercise) -> Exercise:
+    """The same exercise, its cases drawn and its reference asked once a seed."""
+    drawn: dict[str, list[Case]] = {}
+    answers: dict[int, np.ndarray] = {}
+
+    def cases(rng: np.random.Generator) -> list[Case]:
+        state = repr(rng.bit_generator.state)
+        if state not in drawn:
+            drawn[state] = exercise.cases(rng)
+        return drawn[state]
+
+    def reference(arguments: Mapping[str, Any]) -> np.ndarray:
+        if id(arguments) not in answers:  # the cases above live as long as this dictionary
+            answers[id(arguments)] = exercise.reference(arguments)
+        return answers[id(arguments)]
+
+    return replace(exercise, cases=cases, reference=reference)
 
 
 def judge(exercise: Exercise, run: Runner, seed: int = SEED) -> Verdict:
@@ -144,7 +165,7 @@ def _wrong(case: Case, want: np.ndarray, outcome: Outcome) -> _FailedLayerError 
     got = _array(outcome)
     detail = ""
     if got.shape != want.shape:
-        layer, message = "shape", f"returned shape {got.shape}, expected {want.shape}"
+        layer, message = "shape", explain_shape(got.shape, want.shape)
     elif not np.isfinite(got).all():
         bad = int((~np.isfinite(got)).sum())
         layer, message = "finite", f"{bad} of {got.size} numbers are NaN or infinite"
@@ -154,7 +175,7 @@ def _wrong(case: Case, want: np.ndarray, outcome: Outcome) -> _FailedLayerError 
     else:
         layer, message, detail = "value", explain(got, want), worst(got, want)
         if want.size <= 12:
-            detail = f"expected {_show(want)}\ngot      {_show(got)}"
+            detail = _side_by_side(got, want)
     return _FailedLayerError(layer, message, case=case.name, detail=detail, got=got, want=want)
 
 
@@ -169,8 +190,16 @@ def _known(exercise: Exercise, cases: list[Case], outcomes: Sequence[Outcome]) -
     )
 
 
-def _show(a: np.ndarray) -> str:
-    return np.array2string(a, precision=5, suppress_small=True, separator=", ").replace("\n", "")
+def _side_by_side(got: np.ndarray, want: np.ndarray) -> str:
+    """Both in full, with as many digits as it takes to see a difference."""
+    for precision in (5, 8, 17):
+        shown = [
+            " ".join(np.array2string(a, precision=precision, separator=", ").split())
+            for a in (want, got)
+        ]
+        if shown[0] != shown[1]:
+            break
+    return f"expected {shown[0]}\ngot      {shown[1]}"
 
 
 def _plain(index: np.ndarray) -> tuple[int, ...]:

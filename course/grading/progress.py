@@ -33,6 +33,13 @@ def exercises_folder(start: Path | None = None) -> Path | None:
     return None
 
 
+def present(folder: Path, specs: Iterable[ModuleSpec]) -> tuple[ModuleSpec, ...]:
+    """The modules whose file is in the folder, which may hold a part of the course; all of them
+    where there is none, which is an accident."""
+    specs = tuple(specs)
+    return tuple(s for s in specs if (folder / f"{s.stem}.py").is_file()) or specs
+
+
 def digest(path: Path, name: str) -> str:
     """A hash of one function's source, so that a pass lapses when the function is edited."""
     try:

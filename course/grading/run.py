@@ -20,6 +20,7 @@ import numpy as np
 from course.grading.arguments import pack
 from course.grading.call import LazyOutcomes, Outcome, as_array, with_given
 from course.grading.child import FILE, PRINTED
+from course.grading.mine import CALLED, Mine
 from course.grading.spec import Answer, Exercise
 from course.grading.warm import Warm
 
@@ -31,14 +32,20 @@ Runner = Callable[[Sequence[Mapping[str, Any]]], tuple[Sequence[Outcome], str]]
 
 
 def in_child(
-    exercise: Exercise, path: Path, mine: bool = False, warm: Warm | None = None
+    exercise: Exercise,
+    path: Path,
+    mine: Mine | None = None,
+    warm: Warm | None = None,
+    fence: Path | None = None,
 ) -> Runner:
     """A runner for the exercise's function in the file `path`.
 
-    mine: let it call the learner's own earlier functions instead of the library's.
+    mine: the learner's own earlier functions, for it to call instead of the library's.
     warm: where to run it; without one, a process is started for this exercise alone.
+    fence: the one folder that strangers' code may write to; the grader's own must be in it.
     """
-    given = [] if mine else [f"{g.__module__}.{g.__name__}" for g in exercise.given]
+    own = {e.name for e in mine.earlier} if mine else set()
+    given = [f"{g.__module__}.{g.__name__}" for g in exercise.given if g.__name__ not in own]
 
     def run(calls: Sequence[Mapping[str, Any]]) -> tuple[Sequence[Outcome], str]:
         with (
@@ -52,13 +59,17 @@ def in_child(
                 "file": str(path.resolve()),
                 "function": exercise.name,
                 "given": given,
+                "earlier": mine.earlier if mine else [],
                 "calls": [pack(folder, arguments, numbers) for arguments in calls],
                 "seconds": exercise.seconds,
                 "memory": MEMORY,
+                "fence": str(fence or ""),
             }
             (folder / "job.json").write_text(json.dumps(job))
             code = processes.execute(folder, exercise.seconds)
             outcomes = _collect(folder, len(calls), exercise.seconds, path, code)
+            if mine:
+                mine.called |= set(_read(folder / CALLED).decode(errors="replace").split())
             printed = _read(folder / PRINTED, last=2000).decode(errors="replace")
             return outcomes, printed
 
@@ -133,7 +144,8 @@ def _post_mortem(folder: Path, seconds: float, path: Path, code: int | None) -> 
         return Outcome("timeout", message, line)
     if not (folder / "job.json").is_file():
         return MEDDLED
-    if code < 0:
-        signals = {s.value: s.name for s in signal.Signals}
-        return Outcome("killed", f"crashed the process ({signals.get(-code, -code)})", line)
+    if code < 0 or crash:  # Windows has no signals, and large exit codes instead
+        signals = {-s.value: s.name for s in signal.Signals}
+        cause = signals.get(code) or crash.partition("\n")[0][:MESSAGE] or str(-code)
+        return Outcome("killed", f"crashed the process ({cause})", line)
     return Outcome("ended", f"ended the process (exit code {code}) instead of returning", line)

@@ -8,9 +8,8 @@ from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
-from course.plot.maps import MAGNITUDE, SIGNED, furthest_off, shared_scale
+from course.plot.maps import MAGNITUDE, PANELS, SIGNED, furthest_off, shared_scale
 
-TITLES = ("yours", "Torch", "yours - Torch")
 INDENT, GAP, SMALLEST, LARGEST = 9, 2, 13, 32  # in characters; a title needs 13
 
 
@@ -29,7 +28,7 @@ def thumbnails(got: np.ndarray, want: np.ndarray, width: int) -> Text:
     small = [resample(panel, side) for panel in panels]
     pixels = [_colours(m, scale, s) for m, s in zip(small, (signed, signed, True), strict=True)]
     wide = max(SMALLEST, small[0].shape[1])
-    titles = (" " * GAP).join(f"{title:<{wide}}" for title in TITLES).rstrip()
+    titles = (" " * GAP).join(f"{title:<{wide}}" for title in PANELS).rstrip()
     text = Text.assemble((" " * INDENT + titles, "dim"))
     for row in range(0, len(pixels[0]), 2):
         text.append("\n" + " " * INDENT)

@@ -51,7 +51,7 @@ class Warm:
     def close(self) -> None:
         """End the process; the next job starts another."""
         if self._server:
-            _end(self._server)
+            end(self._server)
             self._server = None
 
     def start(self) -> None:
@@ -120,7 +120,7 @@ def _kill_group(leader: int | None) -> None:
             os.killpg(leader, signal.SIGKILL)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def end(process: subprocess.Popen[bytes]) -> None:
     for pipe in (process.stdin, process.stdout):
         if pipe:
             pipe.close()
@@ -147,7 +147,7 @@ def _execute_alone(folder: Path, seconds: float) -> int | None:
         except subprocess.TimeoutExpired:
             return None
         finally:
-            _end(process)
+            end(process)
 
 
 def serve() -> None:

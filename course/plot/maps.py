@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 
 SIGNED, MAGNITUDE = "RdBu_r", "magma"
+PANELS = ("yours", "Torch", "yours - Torch")
+RING: dict[str, Any] = {"marker": "o", "mfc": "none", "mec": "#00a000", "ms": 9}
 
 
 def shared_scale(*maps: np.ndarray, percentile: float = 99.5) -> float:
@@ -71,6 +73,11 @@ def grid(rows: int, columns: int, size: float = 1.6) -> tuple[Any, np.ndarray]:
     )
 
 
+def worth_drawing(answer: np.ndarray) -> bool:
+    """One number, or none, is said better in words."""
+    return answer.size > 1
+
+
 def furthest_off(
     got: np.ndarray, want: np.ndarray
 ) -> tuple[tuple[np.ndarray, np.ndarray, np.ndarray], tuple[int, int]]:
@@ -85,18 +92,43 @@ def furthest_off(
 
 def comparison_png(got: np.ndarray, want: np.ndarray) -> bytes:
     """Yours, Torch's and the signed difference as a PNG: one colour scale for all three, and a
-    ring around the worst pixel. Of a batch, the example that is furthest off."""
-    import matplotlib.pyplot as plt
-
+    ring around the worst pixel. Of a batch, the example that is furthest off; of vectors, bars."""
     panels, (row, column) = furthest_off(got, want)
+    if want.ndim < 2:
+        return _as_png(_bars([panel[0] for panel in panels], column))
     scale = shared_scale(*panels[:2], percentile=100)
     figure, axes = grid(1, 3, size=2.0)
     signed = bool((got < 0).any() or (want < 0).any())
-    draw_map(axes[0][0], panels[0], scale, "yours", signed)
-    draw_map(axes[0][1], panels[1], scale, "Torch", signed)
-    draw_map(axes[0][2], panels[2], scale, "yours - Torch", signed=True)
-    for ax in axes[0]:
-        ax.plot(column, row, "o", mfc="none", mec="#00a000", ms=9)
+    signs = (signed, signed, True)
+    for ax, panel, title, sign in zip(axes[0], panels, PANELS, signs, strict=True):
+        draw_map(ax, panel, scale, title, sign)
+        ax.plot(column, row, **RING)
+        if max(panels[0].shape) > 4 * min(panels[0].shape):
+            ax.set_aspect("auto")  # a few long rows would be a hairline
+    return _as_png(figure)
+
+
+def _bars(panels: list[np.ndarray], worst: int) -> Any:
+    """Vectors (n,) as bars, or as lines where bars would be too thin; one scale for all."""
+    figure, axes = grid(1, len(panels), size=2.0)
+    lowest, highest = min(0, *map(np.min, panels)), max(0, *map(np.max, panels))
+    margin = 0.08 * (highest - lowest) or 1
+    for ax, panel, title in zip(axes[0], panels, PANELS, strict=True):
+        if len(panel) <= 40:
+            ax.bar(np.arange(len(panel)), panel, color="#4477aa")
+        else:
+            ax.plot(panel, color="#4477aa", lw=1)
+        ax.axhline(0, color="#888888", lw=0.6)
+        ax.plot(worst, panel[worst], **RING)
+        ax.set_ylim(lowest - margin, highest + margin)
+        ax.set_title(title, fontsize=10)
+        ax.tick_params(labelsize=7)
+    return figure
+
+
+def _as_png(figure: Any) -> bytes:
+    import matplotlib.pyplot as plt
+
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=90)
     plt.close(figure)
@@ -106,7 +138,7 @@ def comparison_png(got: np.ndarray, want: np.ndarray) -> bytes:
 def comparison(got: np.ndarray, want: np.ndarray) -> str:
     """The picture of `comparison_png` as an HTML image."""
     data = base64.b64encode(comparison_png(got, want)).decode()
-    alt = "Your map, Torch's map and their difference; the worst pixel is ringed."
+    alt = "Your answer, Torch's answer and their difference; the worst place is ringed."
     return f'<img alt="{alt}" src="data:image/png;base64,{data}">'
 
 

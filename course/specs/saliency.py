@@ -18,15 +18,49 @@ def _gradient_of(score: Callable[[Tensor], Tensor], model: Model, x: np.ndarray)
     return grad(score(model(inputs)), inputs)
 
 
+# Inputs above 2 and far below 1: what multiplies by them is another map, in either direction. The
+# third leaves the first hidden unit silent; no target is the predicted class.
+STRONG = np.array([[2.5, 2.0, 2.0, 3.5], [4.0, 2.0, 3.0, 2.0], [2.0, 5.0, 1.0, 2.0]])
+STRONG_AND_FAINT = np.concatenate([STRONG, STRONG / 20]).reshape(6, 2, 1, 2)
+STRONG_TARGETS = np.array([1, 2, 1, 1, 2, 1])
+
+
+def _cases(by_hand: np.ndarray) -> Callable[[np.random.Generator], list[Case]]:
+    """The hand-sized network on the lecture's input, with the answer worked out; the images that
+    every method is tried on; and inputs strong and faint."""
+    hand = {"model": HAND, "x": HAND_INPUT, "target": 1}
+    strong = {"model": HAND, "x": STRONG_AND_FAINT, "target": STRONG_TARGETS}
+    return lambda rng: [
+        Case("hand", hand, expected=by_hand),
+        *image_cases(rng),
+        Case("strong and faint", strong),
+    ]
+
+
+def _product(
+    name: str, combine: Callable[[np.ndarray, np.ndarray], np.ndarray]
+) -> Callable[[Model, np.ndarray, Target], np.ndarray]:
+    """An answer that computes the right gradient and combines it with the input."""
+
+    def answer(model: Model, x: np.ndarray, target: Target) -> np.ndarray:
+        return combine(x, saliency.gradient(model, x, target))
+
+    answer.__name__ = name
+    return answer
+
+
+def _from_gradient(
+    name: str, reduce: Callable[[np.ndarray], np.ndarray]
+) -> Callable[[Model, np.ndarray, Target], np.ndarray]:
+    """An answer that computes the right gradient and then does `reduce` with it."""
+    return _product(name, lambda x, g: reduce(g))
+
+
 # --- 05.1 gradient -------------------------------------------------------------------------
 
-
-def gradient_cases(rng: np.random.Generator) -> list[Case]:
-    # Both hidden units are active, so S_1 = 3 h_1 - 2 h_2 has the gradient 3 w_1 - 2 w_2,
-    # with w_1 = (1, -1, 2, 0) and w_2 = (0, 2, 1, 1).
-    by_hand = np.array([[[[3.0, -7.0]], [[4.0, -2.0]]]])
-    hand = Case("hand", {"model": HAND, "x": HAND_INPUT, "target": 1}, expected=by_hand)
-    return [hand, *image_cases(rng)]
+# Both hidden units are active, so S_1 = 3 h_1 - 2 h_2 has the gradient 3 w_1 - 2 w_2,
+# with w_1 = (1, -1, 2, 0) and w_2 = (0, 2, 1, 1).
+GRADIENT_BY_HAND = np.array([[[[3.0, -7.0]], [[4.0, -2.0]]]])
 
 
 def probability(model: Model, x: np.ndarray, target: Target) -> np.ndarray:
@@ -117,7 +151,7 @@ GRADIENT = Exercise(
     goal="Differentiate the logit of a class with respect to every pixel, for a whole batch.",
     anchor="sec-saliency-gradient",
     points=3,
-    cases=gradient_cases,
+    cases=_cases(GRADIENT_BY_HAND),
     properties=MANNERS,
     mistakes=[
         Mistake(
@@ -171,23 +205,8 @@ GRADIENT = Exercise(
 # --- 05.2 saliency_map ---------------------------------------------------------------------
 
 
-def map_cases(rng: np.random.Generator) -> list[Case]:
-    # |(3, -7)| and |(4, -2)|, the larger of each pixel's two channels.
-    by_hand = np.array([[[4.0, 7.0]]])
-    hand = Case("hand", {"model": HAND, "x": HAND_INPUT, "target": 1}, expected=by_hand)
-    return [hand, *image_cases(rng)]
-
-
-def _from_gradient(
-    name: str, reduce: Callable[[np.ndarray], np.ndarray]
-) -> Callable[[Model, np.ndarray, Target], np.ndarray]:
-    """An answer that computes the right gradient and then does `reduce` with it."""
-
-    def answer(model: Model, x: np.ndarray, target: Target) -> np.ndarray:
-        return reduce(saliency.gradient(model, x, target))
-
-    answer.__name__ = name
-    return answer
+# |(3, -7)| and |(4, -2)|, the larger of each pixel's two channels.
+MAP_BY_HAND = np.array([[[4.0, 7.0]]])
 
 
 def map_of_probability(model: Model, x: np.ndarray, target: Target) -> np.ndarray:
@@ -206,7 +225,7 @@ SALIENCY_MAP = Exercise(
     "the colour channels.",
     anchor="sec-saliency-map",
     points=2,
-    cases=map_cases,
+    cases=_cases(MAP_BY_HAND),
     properties=MANNERS,
     given=[saliency.gradient],
     mistakes=[
@@ -292,23 +311,8 @@ SALIENCY_MAP = Exercise(
 # --- 05.3 gradient_times_input -------------------------------------------------------------
 
 
-def product_cases(rng: np.random.Generator) -> list[Case]:
-    # x = (3, 1, 1, 2) times (3, -7, 4, -2).
-    by_hand = np.array([[[[9.0, -7.0]], [[4.0, -4.0]]]])
-    hand = Case("hand", {"model": HAND, "x": HAND_INPUT, "target": 1}, expected=by_hand)
-    return [hand, *image_cases(rng)]
-
-
-def _product(
-    name: str, combine: Callable[[np.ndarray, np.ndarray], np.ndarray]
-) -> Callable[[Model, np.ndarray, Target], np.ndarray]:
-    """An answer that computes the right gradient and combines it with the input."""
-
-    def answer(model: Model, x: np.ndarray, target: Target) -> np.ndarray:
-        return combine(x, saliency.gradient(model, x, target))
-
-    answer.__name__ = name
-    return answer
+# x = (3, 1, 1, 2) times (3, -7, 4, -2).
+PRODUCT_BY_HAND = np.array([[[[9.0, -7.0]], [[4.0, -4.0]]]])
 
 
 def times_probability(model: Model, x: np.ndarray, target: Target) -> np.ndarray:
@@ -326,7 +330,7 @@ GRADIENT_TIMES_INPUT = Exercise(
     goal="Multiply the gradient by the input, entry by entry, and keep the sign.",
     anchor="sec-saliency-times-input",
     points=1,
-    cases=product_cases,
+    cases=_cases(PRODUCT_BY_HAND),
     properties=(
         *MANNERS,
         Property(
