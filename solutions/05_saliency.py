@@ -21,7 +21,7 @@
 
 # %%
 import numpy as np
-from course.autograd import Tensor, grad
+from course.autograd import Tensor, grad, no_grad, softmax
 from course.methods.protocol import Model, Target
 from course import check
 
@@ -106,3 +106,88 @@ def gradient_times_input(
 
 # %%
 check(gradient_times_input)
+
+# %% [markdown]
+# ## 05.4 `aggregate_tokens` (2 points)
+#
+# Make one number a word of the gradient with respect to its vector, in four
+# ways.
+
+# %%
+def aggregate_tokens(
+    gradients: np.ndarray, embeddings: np.ndarray, how: str
+) -> np.ndarray:
+    """One number for each token, from the gradient with respect to its vector.
+
+        "sum"   Σ_d g_d
+        "mean"  Σ_d g_d / D
+        "l2"    √(Σ_d g_d²)
+        "dot"   Σ_d g_d e_d, gradient × embedding summed over the token
+
+    gradients: ∂S_c/∂e, an array (N, T, D).
+    embeddings: the vectors e that went in, an array (N, T, D); only "dot"
+        looks at them.
+    how: one of the four names above.
+    Returns an array (N, T), signed but for "l2".
+    """
+    if how == "sum":
+        return gradients.sum(axis=2)
+    if how == "mean":
+        return gradients.mean(axis=2)
+    if how == "l2":
+        return np.sqrt((gradients**2).sum(axis=2))
+    if how == "dot":
+        return (gradients * embeddings).sum(axis=2)
+    raise ValueError(f'how must be "sum", "mean", "l2" or "dot", got {how!r}')
+
+
+# %%
+check(aggregate_tokens)
+
+# %% [markdown]
+# ## 05.5 `comprehensiveness` (3 points)
+#
+# Take away each sentence's highest-scored words: how far does the probability
+# of the class fall?
+
+# %%
+def comprehensiveness(
+    model: Model,
+    x: np.ndarray,
+    target: Target,
+    scores: np.ndarray,
+    mask: np.ndarray,
+    replacement: np.ndarray,
+    fraction: float = 0.2,
+) -> np.ndarray:
+    """How far the class's probability falls when its top tokens are removed.
+
+        p_c(x) - p_c(x without the tokens of the highest scores)
+
+    (DeYoung et al. 2020, eq. 1). To remove a token is to put the vector
+    `replacement` in its place: the sentence keeps its length.
+
+    model: maps a Tensor of word vectors (N, T, D) to logits (N, classes).
+    x: the word vectors, an array (N, T, D).
+    target: the class whose probability is followed: one int, or (N,) ints.
+    scores: the importance of each token, an array (N, T).
+    mask: booleans (N, T), True at tokens. Padding is neither removed nor
+        counted.
+    replacement: the vector (D,) of no word: zeros, or that of [PAD].
+    fraction: the share of a sentence's tokens to remove, rounded up.
+    Returns an array (N,); negative where the probability rises.
+    """
+    ranked = np.where(mask, scores, -np.inf)
+    rank = (-ranked).argsort(axis=1, kind="stable").argsort(axis=1)
+    count = np.ceil(fraction * mask.sum(axis=1, keepdims=True))
+    without = np.where((rank < count)[:, :, None], replacement, x)
+    with no_grad():
+        before, after = (
+            softmax(model(Tensor(e))).data[np.arange(len(x)), target]
+            for e in (x, without.astype(x.dtype))
+        )
+    return before - after
+
+
+# %%
+check(comprehensiveness)

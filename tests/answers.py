@@ -10,6 +10,7 @@ from course.grading.spec import Exercise
 from course.specs import modules
 
 EXERCISES = [exercise for spec in modules() for exercise in spec.exercises]
+SALIENCY = [exercise for exercise in EXERCISES if exercise.number.startswith("05.")]
 
 
 def by_name(exercise: Exercise) -> str:

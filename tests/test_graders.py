@@ -10,7 +10,7 @@ from course.grading.judge import judge
 from course.grading.mine import Mine
 from course.grading.run import in_child
 from course.specs import modules
-from tests.answers import EXERCISES, banked, by_name, judge_source
+from tests.answers import EXERCISES, SALIENCY, banked, by_name, judge_source
 
 NUMPY = "import numpy as np\nfrom course.methods import saliency as library\n"
 
@@ -18,7 +18,7 @@ NUMPY = "import numpy as np\nfrom course.methods import saliency as library\n"
 @pytest.mark.parametrize("exercise", EXERCISES, ids=by_name)
 def test_every_grader_grades(exercise):
     # CI runs the proof with its attacks for every exercise; here they are tried on one.
-    proof = prove(exercise, processes=exercise is EXERCISES[0])
+    proof = prove(exercise, processes=exercise is SALIENCY[0])
     assert proof.problems == []
     assert proof.mutants == proof.killed + proof.equivalent_mutants > 0
 
@@ -32,7 +32,7 @@ def test_a_file_is_judged_as_a_function_is(exercise, tmp_path):
 
 def test_a_hang_names_its_line(tmp_path):
     source = "def gradient(model, x, target):\n    y = 0\n    while True:\n        y += 1\n"
-    verdict = judge_source(EXERCISES[0], source, tmp_path)
+    verdict = judge_source(SALIENCY[0], source, tmp_path)
     assert verdict.line in (3, 4)
     assert "did not finish within 5 seconds" in verdict.message
 
@@ -50,7 +50,7 @@ def test_a_hang_names_its_line(tmp_path):
     ids=["syntax", "import", "missing", "signature", "raises", "in place"],
 )
 def test_each_failure_has_its_sentence(source, layer, line, says, tmp_path):
-    verdict = judge_source(EXERCISES[0], source, tmp_path)
+    verdict = judge_source(SALIENCY[0], source, tmp_path)
     assert (verdict.layer, verdict.line) == (layer, line)
     assert says in verdict.message
 
@@ -60,7 +60,7 @@ def test_changing_the_input_is_told(tmp_path):
         "def gradient(model, x, target):\n"
         "    g = library.gradient(model, x, target)\n    x += 1\n    return g"
     )
-    verdict = judge_source(EXERCISES[0], source, tmp_path)
+    verdict = judge_source(SALIENCY[0], source, tmp_path)
     assert (verdict.layer, verdict.message[:22]) == ("manners", "changes its argument x")
 
 
@@ -69,7 +69,7 @@ def test_an_earlier_mistake_does_not_spoil_a_later_exercise(tmp_path):
         "import numpy as np\ndef gradient(model, x, target): return x\n"
         "def saliency_map(model, x, target): return np.abs(gradient(model, x, target)).max(axis=1)"
     )
-    exercise = EXERCISES[1]
+    exercise = SALIENCY[1]
     assert judge_source(exercise, source, tmp_path).passed
     mine = Mine.before(exercise, tmp_path / "answer.py", modules())
     assert not judge(exercise, in_child(exercise, tmp_path / "answer.py", mine=mine)).passed

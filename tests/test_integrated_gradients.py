@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
+from course import progress
 from course.autograd import Tensor
 from course.data import mnist, movie_words, photo, preprocess
 from course.methods.integrated_gradients import (
@@ -264,6 +268,37 @@ def test_chunks_do_not_change_the_result():
     whole = integrated_gradients(model, x, target, 0.0, 10, chunk=40)
     for chunk in (1, 7):
         assert_close(integrated_gradients(model, x, target, 0.0, 10, chunk=chunk), whole, 1e-12)
+
+
+MEASURE = """
+import re
+from pathlib import Path
+from course.data import photo, preprocess
+from course.methods.integrated_gradients import integrated_gradients
+from course.models import build
+
+network = build("efficientnet_lite0")
+x = preprocess(photo("farm_animals_dog").image, size=128)
+assert integrated_gradients(network, x, 235, 0.0, steps=50).shape == x.shape
+# ru_maxrss would start at what the process that started this one holds.
+print(re.search(r"VmHWM:\\s*(\\d+) kB", Path("/proc/self/status").read_text())[1])
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_fifty_steps_of_a_photograph_take_less_than_400_megabytes():
+    """Of the whole process, Python, NumPy and the network's weights among them."""
+    ran = subprocess.run([sys.executable, "-c", MEASURE], capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    assert 50_000 < int(ran.stdout) < 400_000
+
+
+def test_it_reports_progress_when_it_takes_long(monkeypatch, capsys):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(progress, "PATIENCE", 0)
+    integrated_gradients(build("small_cnn"), np.zeros((1, 3, 8, 6)), 1, 0.5, 20)
+    assert "attributing" in capsys.readouterr().out
 
 
 # --- bad input ------------------------------------------------------------------------------

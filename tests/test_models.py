@@ -24,10 +24,15 @@ from course.reference import networks as reference
 SHAPES = {
     "hand": (4, 2, 1, 2),
     "small_cnn": (4, 3, 8, 6),
+    "small_text": (4, 7, 4),
+    "hand_pooled": (4, 1, 5, 3),
     "mnist_mlp": (4, 1, 28, 28),
     "mnist_cnn": (4, 1, 28, 28),
+    "mnist_gap": (4, 1, 28, 20),
     "fashion_cnn": (4, 1, 28, 28),
     "efficientnet_lite0": (2, 3, 65, 96),
+    "hand_attention": (4, 3, 1),
+    "small_transformer": (4, 5, 8),
 }
 TEXT = ("text_cnn", "text_attention", "minilm")  # these read integers: see their own tests
 
@@ -170,7 +175,7 @@ def test_build_draws_random_weights_from_the_seed():
 
 @pytest.mark.parametrize("builder", [build, lambda name: reference.build(name, {})])
 def test_unknown_network(builder):
-    with pytest.raises(KeyError, match=r"no network is called 'vgg'; there are hand, small_cnn"):
+    with pytest.raises(KeyError, match=r"no network is called 'vgg'; there are hand, hand_pooled"):
         builder("vgg")
 
 

@@ -18,7 +18,7 @@ from course.grading.diagnose import close, diagnose
 from course.grading.judge import SEED, judge
 from course.grading.run import in_kernel
 from course.grading.spec import Mistake
-from tests.answers import EXERCISES, by_name
+from tests.answers import EXERCISES, SALIENCY, by_name
 
 pytest.importorskip("torch")
 
@@ -183,7 +183,7 @@ def test_random_answers_are_diagnosed_as_nothing(bank):
 
 
 def test_a_wrong_target_with_the_wrong_sign_is_told_as_both():
-    exercise = EXERCISES[0]
+    exercise = SALIENCY[0]
     predicted = next(m for m in exercise.mistakes if m.name == "predicted_class")
     verdict = judge(exercise, in_kernel(exercise, lambda **a: -predicted.answer(**a)))
     assert (verdict.mistake, verdict.also) == (
@@ -197,11 +197,11 @@ def test_a_wrong_target_with_the_wrong_sign_is_told_as_both():
 
 
 def problems(**changes):
-    return prove(replace(EXERCISES[2], **changes), processes=False).problems
+    return prove(replace(SALIENCY[2], **changes), processes=False).problems
 
 
 def test_a_missing_case_leaves_survivors():
-    exercise = EXERCISES[0]
+    exercise = SALIENCY[0]
 
     def one_image(rng):
         # One image, and the class that the hand-sized network predicts: much looks right there.
@@ -219,8 +219,8 @@ def test_a_wrong_equivalent_and_too_few_of_them_are_told():
 
 
 def test_a_right_answer_among_the_mistakes_is_told():
-    right = Mistake(EXERCISES[2].function, "this is right")
-    found = problems(mistakes=[*EXERCISES[2].mistakes, right])
+    right = Mistake(SALIENCY[2].function, "this is right")
+    found = problems(mistakes=[*SALIENCY[2].mistakes, right])
     assert found == ["mistake gradient_times_input is told as passed"]
 
 
@@ -286,8 +286,8 @@ def test_an_endless_mutant_is_killed_in_time():
             pass
 
     with _time_limit(0.2):
-        assert _here(EXERCISES[0], endless).layer == "call"
-    assert EXERCISES[0].seconds > MUTANT_SECONDS
+        assert _here(SALIENCY[0], endless).layer == "call"
+    assert SALIENCY[0].seconds > MUTANT_SECONDS
 
 
 # --- the stored numbers ---------------------------------------------------------------------

@@ -69,11 +69,11 @@ def hints(exercise: Exercise) -> list[str]:
     return fenced(6, "{dropdown} Hint 1: the idea", [plain(idea), "", *lines])
 
 
-def solution(exercise: Exercise, here: Path) -> list[str]:
+def solution(module: ModuleSpec, exercise: Exercise, here: Path) -> list[str]:
     """The library's function and the Torch reference, in tabs, behind one dropdown."""
     library = library_file(exercise)
     files = {"NumPy": library}
-    reference = library.parents[1] / "reference" / library.name
+    reference = library.parents[1] / "reference" / f"{module.name}.py"
     if reference.exists():
         files["Torch"] = reference
     tabs: list[str] = []
@@ -98,7 +98,7 @@ def describe(module: ModuleSpec, exercise: Exercise, here: Path) -> Iterator[str
     yield from ("Then ask how you did:", "")
     yield from ("```console", f"$ course check {exercise.number}", "```", "")
     yield from hints(exercise)
-    yield from solution(exercise, here)
+    yield from solution(module, exercise, here)
 
 
 class ExerciseSheet(SphinxDirective):

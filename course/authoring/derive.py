@@ -27,7 +27,6 @@ HEADER = """\
 #     language: python
 #     name: python3
 # ---
-# derived from course/methods/{name}.py and course/specs/{name}.py by `course author derive`
 """
 
 STUB = "    raise NotImplementedError"
@@ -130,13 +129,21 @@ def _definition(function: Answer) -> tuple[list[str], ast.FunctionDef]:
 
 
 def _file(spec: ModuleSpec, intro: str, body: object) -> str:
-    parts = [HEADER.format(name=spec.name), _markdown(f"# {spec.number} {spec.title}\n\n{intro}")]
+    parts = [HEADER + _origin(spec), _markdown(f"# {spec.number} {spec.title}\n\n{intro}")]
     parts.append("# %%\n" + "\n".join([*_imports(spec), "from course import check"]) + "\n")
     for exercise in spec.exercises:
         parts.append(_markdown(_task(exercise)))
         parts.append(f"# %%\n{body(exercise.function)}\n\n")  # type: ignore[operator]
         parts.append(f"# %%\ncheck({exercise.name})\n")
     return "\n".join(parts)
+
+
+def _origin(spec: ModuleSpec) -> str:
+    """The comment that says which files a derived file was made from."""
+    modules = dict.fromkeys(inspect.unwrap(e.function).__module__ for e in spec.exercises)
+    library = ", ".join(f"{module.replace('.', '/')}.py" for module in modules)
+    text = f"derived from {library} and course/specs/{spec.name}.py by `course author derive`"
+    return "\n".join(f"# {line}" for line in textwrap.wrap(text, 118)) + "\n"
 
 
 def _task(exercise: Exercise) -> str:
@@ -151,13 +158,14 @@ def _markdown(text: str) -> str:
 
 
 def _imports(spec: ModuleSpec) -> list[str]:
-    """Of the library modules' imports, the ones that the solutions use."""
+    """Of the library modules' imports, the ones that the solutions use and the file does not
+    define."""
     used = {
         node.id
         for exercise in spec.exercises
         for node in ast.walk(ast.parse(solution(exercise.function)))
         if isinstance(node, ast.Name)
-    }
+    } - {exercise.name for exercise in spec.exercises}
     lines: list[str] = []
     for module in dict.fromkeys(inspect.getmodule(e.function) for e in spec.exercises):
         lines += [line for line in _imports_of(module, used) if line not in lines]

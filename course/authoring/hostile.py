@@ -18,7 +18,7 @@ from course.grading.spec import Answer, Exercise
 
 def _edited(index: int, change: Callable[[np.ndarray], Any]) -> Callable[[np.ndarray], Any]:
     def distort(right: np.ndarray) -> np.ndarray:
-        wrong = right.copy()
+        wrong = right * 1.0  # a small change of a whole number would be rounded away
         wrong.flat[index] = change(right)
         return wrong
 

@@ -22,7 +22,18 @@ def relu(x: Tensor) -> Tensor:
     return record("relu", np.clip(x.data, 0, np.inf), x)  # twice as fast as np.maximum(x, 0)
 
 
-defvjp("relu", lambda g, y, x: g * (x > 0))
+def relu_vjp(g: Array, y: Array, x: Array) -> Array:
+    """How a gradient passes back through y = max(x, 0): where x was positive.
+
+    At x = 0, where the function has a corner, the derivative is taken as 0.
+
+    g: the gradient of the score with respect to y, shaped like y.
+    Returns the gradient with respect to x.
+    """
+    return g * (x > 0)
+
+
+defvjp("relu", relu_vjp)
 
 
 @method()
@@ -135,7 +146,17 @@ def softmax(x: Tensor, dim: int = -1) -> Tensor:
 
 
 def softmax_vjp(g: Array, y: Array, x: Array, dim: int) -> Array:
-    """(diag(p) - p pᵀ) g, without building the matrix."""
+    """How a gradient passes back through y = softmax(x) along one dimension.
+
+        gᵀJ = gᵀ(diag(y) - y yᵀ)        (J is its own transpose)
+
+    The probabilities sum to 1, so each input moves them all; the sum over
+    them is one number an example, and no matrix is built.
+
+    g: the gradient of the score with respect to y, shaped like y.
+    y: the probabilities, which sum to 1 along `dim`.
+    Returns the gradient with respect to x.
+    """
     return y * (g - (g * y).sum(axis=dim, keepdims=True))
 
 

@@ -27,11 +27,30 @@ def matmul(a: Tensor, b: Any) -> Tensor:
         raise ValueError(f"matmul: batches {a.shape} and {b.shape} do not broadcast") from None
 
 
-defvjp(
-    "matmul",
-    lambda g, y, a, b: g @ b.swapaxes(-1, -2),
-    lambda g, y, a, b: a.swapaxes(-1, -2) @ g,
-)
+def matmul_vjp_a(g: Array, y: Array, a: Array, b: Array) -> Array:
+    """How the gradient of y = a @ b passes to the left factor.
+
+    g: the gradient of the score with respect to y, (..., n, m) as y.
+    a: (..., n, k).
+    b: (..., k, m); the dimensions before the last two count matrices.
+    Returns the gradient with respect to a, (..., n, k).
+    """
+    return g @ b.swapaxes(-1, -2)
+
+
+def matmul_vjp_b(g: Array, y: Array, a: Array, b: Array) -> Array:
+    """How the gradient of y = a @ b passes to the right factor.
+
+    In a layer, a holds the activations and b the weights: this is the half
+    that training uses, and `matmul_vjp_a` the half that explanation uses.
+
+    g, a, b: as for `matmul_vjp_a`.
+    Returns the gradient with respect to b, (..., k, m).
+    """
+    return a.swapaxes(-1, -2) @ g
+
+
+defvjp("matmul", matmul_vjp_a, matmul_vjp_b)
 
 
 def check_bias(op: str, weight: Tensor, bias: Tensor | None) -> None:

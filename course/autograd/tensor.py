@@ -136,15 +136,19 @@ def no_grad() -> Iterator[None]:
         _recording.reset(token)
 
 
-def unbroadcast(g: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+def unbroadcast(g: np.ndarray, shape: Sequence[int]) -> np.ndarray:
     """Sum `g` down to `shape`: the adjoint of NumPy's broadcasting.
 
-    Where the forward pass repeated a number along an axis, the gradients of the copies add up.
+    Where the forward pass repeated a number along an axis, the gradients of
+    the copies add up.
+
+    g: a gradient, of a shape that `shape` broadcasts to.
+    Returns an array of the given shape.
     """
     if g.shape == shape:
         return g
     g = g.sum(axis=tuple(range(g.ndim - len(shape))))
-    stretched = tuple(i for i, n in enumerate(shape) if n == 1 and g.shape[i] != 1)
+    stretched = tuple(i for i, n in enumerate(shape) if n == 1)
     return g.sum(axis=stretched, keepdims=True)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from course.autograd import Tensor, no_grad
+from course.nn import capture
 
 Model = Callable[[Tensor], Tensor]
 Target = int | np.ndarray
@@ -171,3 +172,20 @@ def checked(method: Method) -> Method:
         return method(*given.args, **given.kwargs)
 
     return call
+
+
+def feature_maps(model: Model, x: Tensor, layer: str) -> tuple[Tensor, Tensor]:
+    """The logits (N, classes), and a layer's output (N, K, H, W), on one tape.
+
+    layer: its name in `model.named_modules()`.
+    """
+    logits, outputs = capture(model, x, [layer])  # type: ignore[arg-type]
+    if layer not in outputs:
+        raise ValueError(f"layer {layer!r} takes no part in the forward pass")
+    maps = outputs[layer]
+    if maps.ndim != 4:
+        raise ValueError(
+            f"layer must give feature maps (N, K, H, W), got {maps.shape} "
+            f"from {layer!r}"
+        )
+    return logits, maps

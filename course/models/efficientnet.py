@@ -14,7 +14,7 @@ import numpy as np
 from course import autograd as F
 from course.autograd import Tensor
 from course.data import data_file, imagenet_labels, load_arrays
-from course.nn import Conv2d, Linear, Module
+from course.nn import Conv2d, Linear, Module, ReLU6
 
 
 class Stage(NamedTuple):
@@ -85,6 +85,7 @@ class EfficientNetLite0(Module):
                 inputs, blocks = stage.out, blocks + 1
         self.blocks = blocks
         self.head = SameConv2d(inputs, 1280, 1)
+        self.head_relu = ReLU6()
         self.fc = Linear(1280, 1000)
 
     def features(self, x: Tensor) -> Tensor:
@@ -92,7 +93,7 @@ class EfficientNetLite0(Module):
         x = F.relu6(self.stem(x))
         for i in range(self.blocks):
             x = getattr(self, f"b{i}")(x)
-        return F.relu6(self.head(x))
+        return self.head_relu(self.head(x))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.fc(F.mean(self.features(x), dim=(2, 3)))

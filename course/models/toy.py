@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from course.autograd import Tensor
+from course.autograd import Tensor, tanh
 from course.nn import Conv2d, Flatten, Linear, MaxPool2d, Module, ReLU, Sequential
 
 
@@ -24,6 +24,18 @@ class HandNetwork(Module):
         return self.fc2(self.fc1(x.flatten(1)).relu())
 
 
+class SmallText(Module):
+    """Word vectors (N, T, 4) to three logits: tanh of a linear map of each, their mean, one more
+    linear map. Smooth, so that no two rules of quadrature agree on it."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self.fc1 = Linear(4, 6, rng=rng)
+        self.fc2 = Linear(6, 3, rng=rng)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc2(tanh(self.fc1(x)).mean(1))
+
+
 def small_cnn(rng: np.random.Generator) -> Sequential:
     """Images (N, 3, 8, 6) to five logits: convolution, ReLU, pooling, convolution, ReLU, linear.
 
@@ -38,3 +50,22 @@ def small_cnn(rng: np.random.Generator) -> Sequential:
         Flatten(),
         Linear(8 * 4 * 3, 5, rng=rng),
     )
+
+
+class HandPooled(Module):
+    """One grey channel, a unit for light and one for dark, an average each, three classes.
+
+    `relu` holds the feature maps (relu(x), relu(-x)), so that a class activation map can be
+    followed on paper (lecture 03). Any image size.
+    """
+
+    def __init__(self) -> None:
+        self.conv = Conv2d(1, 2, 1, bias=False)
+        self.relu = ReLU()
+        self.fc = Linear(2, 3, bias=False)
+        self.conv.weight.data = np.array([1, -1], np.float32).reshape(2, 1, 1, 1)
+        self.fc.weight.data = np.array([[1, 1], [2, -1], [-1, 3]], np.float32)
+        self.fc.bias = Tensor(np.array([0, 1, -1], np.float32), requires_grad=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(self.relu(self.conv(x)).mean(dim=(2, 3)))

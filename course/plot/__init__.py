@@ -1,5 +1,6 @@
 """Figures: heat maps, overlays, and yours beside Torch's. Matplotlib loads at the first drawing."""
 
+from course.plot.graph import draw_tape
 from course.plot.maps import (
     comparison,
     comparison_png,
@@ -9,6 +10,7 @@ from course.plot.maps import (
     grid,
     shared_scale,
 )
+from course.plot.tokens import token_strip
 
 __all__ = [
     "comparison",
@@ -16,6 +18,8 @@ __all__ = [
     "draw_image",
     "draw_map",
     "draw_overlay",
+    "draw_tape",
     "grid",
     "shared_scale",
+    "token_strip",
 ]

@@ -12,7 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from course.reference.networks_text import MiniLM, TextAttention, TextCNN
+from course.reference.networks_text import (
+    HandAttention,
+    MiniLM,
+    SmallTransformer,
+    TextAttention,
+    TextCNN,
+)
 
 
 class HandNetwork(nn.Module):
@@ -25,6 +31,31 @@ class HandNetwork(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.fc2(torch.relu(self.fc1(x.flatten(1))))
+
+
+class SmallText(nn.Module):
+    """(N, T, 4) to three logits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(4, 6)
+        self.fc2 = nn.Linear(6, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc2(torch.tanh(self.fc1(x)).mean(dim=1))
+
+
+class HandPooled(nn.Module):
+    """(N, 1, H, W) to three logits, through an average."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(1, 2, kernel_size=1, bias=False)
+        self.relu = nn.ReLU()
+        self.fc = nn.Linear(2, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(self.relu(self.conv(x)).flatten(2).mean(-1))
 
 
 def small_cnn() -> nn.Module:
@@ -66,6 +97,23 @@ def mnist_cnn() -> nn.Module:
         fc1=nn.Linear(1568, 64),
         relu3=nn.ReLU(),
         fc2=nn.Linear(64, 10),
+    )
+    return nn.Sequential(layers)
+
+
+def mnist_gap() -> nn.Module:
+    """(N, 1, H, W) to ten logits, through an average."""
+    layers = OrderedDict(
+        conv1=nn.Conv2d(1, 8, kernel_size=5, stride=2, padding=2),
+        relu1=nn.ReLU(),
+        pool1=nn.MaxPool2d(2),
+        conv2=nn.Conv2d(8, 24, kernel_size=3, padding=1),
+        relu2=nn.ReLU(),
+        conv3=nn.Conv2d(24, 48, kernel_size=3, padding=1),
+        relu3=nn.ReLU(),
+        pool=nn.AdaptiveAvgPool2d(1),
+        flatten=nn.Flatten(),
+        fc=nn.Linear(48, 10),
     )
     return nn.Sequential(layers)
 
@@ -144,14 +192,19 @@ def efficientnet_lite0() -> nn.Module:
 
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "hand": HandNetwork,
+    "hand_pooled": HandPooled,
     "small_cnn": small_cnn,
+    "small_text": SmallText,
     "mnist_mlp": mnist_mlp,
     "mnist_cnn": mnist_cnn,
+    "mnist_gap": mnist_gap,
     "fashion_cnn": mnist_cnn,
     "efficientnet_lite0": efficientnet_lite0,
     "text_cnn": TextCNN,
     "text_attention": TextAttention,
     "minilm": MiniLM,
+    "hand_attention": HandAttention,
+    "small_transformer": SmallTransformer,
 }
 
 

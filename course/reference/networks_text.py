@@ -12,6 +12,22 @@ import torch
 from torch import Tensor, nn
 
 
+def attend(
+    own: nn.MultiheadAttention, x: Tensor, mask: Tensor
+) -> tuple[Tensor, Tensor]:
+    """What the layer makes of tokens (N, T, D), and its attention (N, heads,
+    T, T), in the graph. mask: (N, T), True at tokens."""
+    packed = nn.functional.linear(x, own.in_proj_weight, own.in_proj_bias)
+    q, k, v = (
+        part.unflatten(2, (own.num_heads, -1)).transpose(1, 2)
+        for part in packed.chunk(3, dim=2)
+    )
+    scores = q @ k.mT / own.head_dim**0.5
+    scores = scores.masked_fill(~mask[:, None, None], float("-inf"))
+    attention = scores.softmax(dim=3)
+    return own.out_proj((attention @ v).transpose(1, 2).flatten(2)), attention
+
+
 class Encoder(nn.TransformerEncoderLayer):
     """Torch's layer, except that `attention` (N, heads, T, T) is kept, and in
     the graph, so that it can be differentiated with respect to."""
@@ -27,16 +43,7 @@ class Encoder(nn.TransformerEncoderLayer):
         )
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:  # type: ignore[override]
-        own = self.self_attn
-        packed = nn.functional.linear(x, own.in_proj_weight, own.in_proj_bias)
-        q, k, v = (
-            part.unflatten(2, (own.num_heads, -1)).transpose(1, 2)
-            for part in packed.chunk(3, dim=2)
-        )
-        scores = q @ k.mT / own.head_dim**0.5
-        scores = scores.masked_fill(~mask[:, None, None], float("-inf"))
-        self.attention = scores.softmax(dim=3)
-        mixed = own.out_proj((self.attention @ v).transpose(1, 2).flatten(2))
+        mixed, self.attention = attend(self.self_attn, x, mask)
         x = self.norm1(x + mixed)
         hidden = nn.functional.gelu(self.linear1(x))
         return self.norm2(x + self.linear2(hidden))
@@ -109,3 +116,34 @@ class MiniLM(TextNetwork):
         for layer in self.layers:
             x = layer(x, mask)
         return nn.functional.normalize(masked_mean(x, mask), dim=1)
+
+
+class HandAttention(nn.Module):
+    """(N, T, 1) to three logits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.self_attn = nn.MultiheadAttention(1, 1, batch_first=True)
+        self.fc = nn.Linear(1, 3, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        every = torch.ones(x.shape[:2], dtype=torch.bool)
+        mixed, self.attention = attend(self.self_attn, x, every)
+        return self.fc(mixed.mean(1))
+
+
+class SmallTransformer(nn.Module):
+    """(N, T, 8) to five logits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(
+            Encoder(8, 2, 12, eps=1e-5) for _ in range(2)
+        )
+        self.fc = nn.Linear(8, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        every = torch.ones(x.shape[:2], dtype=torch.bool)
+        for layer in self.layers:
+            x = layer(x, every)
+        return self.fc(x.mean(1))

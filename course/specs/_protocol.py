@@ -17,23 +17,29 @@ HAND = Network("hand")
 HAND_INPUT = np.array([[[[3.0, 1.0]], [[1.0, 2.0]]]])  # (1, 2, 1, 2): the lecture's example
 
 
-def in_torch(function: Answer) -> Callable[[Mapping[str, Any]], np.ndarray]:
+def in_torch(
+    function: Answer, module: str | None = None
+) -> Callable[[Mapping[str, Any]], np.ndarray]:
     """The function of the same name in `course.reference`, for NumPy arguments.
 
-    An array becomes a tensor, a network or a function its twin. A `target` beside `x` is given
-    for each example of x. Torch is imported when an answer is asked for that is not on disk yet,
-    not when the spec is read.
+    module: of the reference, where it is not called as the function's own module.
+
+    An array becomes a tensor, a network or a function its twin. A `target` is given for each
+    example of x, or else of the first array. Torch is imported when an answer is asked for that is
+    not on disk yet, not when the spec is read.
     """
-    name = _name_in_torch(f"{function.__module__}.{function.__name__}")
+    home = module or _name_in_torch(function.__module__)
+    name = f"{home}.{function.__name__}"
 
     def reference(arguments: Mapping[str, Any]) -> np.ndarray:
         import torch
 
         twin = library_function(name)
         ready = {key: each(value, _torch_twin) for key, value in arguments.items()}
-        if "x" in arguments and isinstance(arguments.get("target"), int | np.integer | np.ndarray):
-            targets = np.broadcast_to(arguments["target"], len(arguments["x"]))
-            ready["target"] = torch.tensor(targets)
+        if isinstance(arguments.get("target"), int | np.integer | np.ndarray):
+            arrays = (v for v in arguments.values() if isinstance(v, np.ndarray))
+            examples = arguments.get("x", next(arrays))
+            ready["target"] = torch.tensor(np.broadcast_to(arguments["target"], len(examples)))
         answer = twin(**ready)
         return answer.detach().numpy() if isinstance(answer, torch.Tensor) else np.asarray(answer)
 
@@ -99,10 +105,14 @@ def image_cases(rng: np.random.Generator) -> list[Case]:
     ]
 
 
+# Arguments that have one entry for each example.
+PER_EXAMPLE = {"x", "target", "baseline", "attributions", "scores", "mask"}
+
+
 def _alone(index: int) -> Callable[[dict[str, Any]], dict[str, Any]]:
     def vary(arguments: dict[str, Any]) -> dict[str, Any]:
         one = slice(index, index + 1)
-        return {**arguments, "x": arguments["x"][one], "target": arguments["target"][one]}
+        return {k: v[one] if k in PER_EXAMPLE else v for k, v in arguments.items()}
 
     return vary
 
