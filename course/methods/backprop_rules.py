@@ -13,7 +13,7 @@ import numpy as np
 
 from course.autograd import Tensor, conv2d, grad, linear, rule
 from course.autograd.rules import VJP, Array, Vjp
-from course.methods.cam import grad_cam, upsample_bilinear
+from course.methods.cam import grad_cam_map
 from course.methods.protocol import Model, Target, checked
 from course.methods.saliency import gradient
 
@@ -82,8 +82,7 @@ def guided_grad_cam(
     model, x, target: as for `gradient`, x images (N, C, H, W).
     Returns an array shaped like x.
     """
-    coarse = grad_cam(model, x, target, layer)
-    where = upsample_bilinear(coarse, x.shape[2:])[:, None]
+    where = grad_cam_map(model, x, target, layer)[:, None]
     return guided_backprop(model, x, target) * where
 
 
