@@ -5,7 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
+
+_inside: ContextVar[bool] = ContextVar("inside", default=False)
 
 PATIENCE = 2.0  # seconds of work before a bar is worth the space
 
@@ -15,7 +18,12 @@ def progress(label: str, steps: int | None = None) -> Iterator[Callable[..., Non
     """A function to call as `advance(n, note)` when n more of the steps are done.
 
     steps: how many there will be; None if nobody knows. The note is shown behind the bar.
+    Inside another's block there is no bar: the outer one tells more.
     """
+    if _inside.get():
+        yield lambda n=1, note="": None
+        return
+    token = _inside.set(True)
     begin, done = time.monotonic(), 0
     bar: Any = None
 
@@ -30,6 +38,7 @@ def progress(label: str, steps: int | None = None) -> Iterator[Callable[..., Non
     try:
         yield advance
     finally:
+        _inside.reset(token)
         if bar is not None:
             bar.stop()
 

@@ -1,0 +1,127 @@
+"""Drawings of the report, as SVG that takes its colours from the page's style sheet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import NamedTuple
+
+import numpy as np
+
+WIDTH, LEFT, RIGHT, TOP = 360, 34, 10, 12  # units of the drawing; a phone shows one as one pixel
+HEIGHT, BOTTOM = 190, 62
+LOW, HIGH = -0.25, 1.05  # of correlations
+ROW, NAMES = 21, 148  # of `shares`: the height of a row, and the width of the names
+
+
+class Series(NamedTuple):
+    """One method's line. style: its class in the style sheet. values: (steps, runs)."""
+
+    name: str
+    style: str
+    values: np.ndarray
+
+
+def curves(title: str, steps: Sequence[str], lines: Sequence[Series], null: float) -> str:
+    """Similarity to the true map against the layers destroyed, one line a method; the first is the
+    reader's, and gets a band from its lowest to its highest run. null: a dashed line."""
+    x = np.linspace(LEFT + 8, WIDTH - RIGHT - 8, len(steps))
+    parts = [_axis(x, steps)]
+    if not np.isnan(null):
+        parts.append(
+            f'<line class="null" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{_y(null):.1f}" '
+            f'y2="{_y(null):.1f}"/>'
+        )
+    own = lines[0].values
+    edge = [*zip(x, own.max(axis=1), strict=True)] + [*zip(x, own.min(axis=1), strict=True)][::-1]
+    parts.append(f'<polygon class="band" points="{_points(edge)}"/>')
+    for line in reversed(lines):  # the reader's on top
+        points = list(zip(x, line.values.mean(axis=1), strict=True))
+        parts.append(f'<polyline class="line {line.style}" points="{_points(points)}"/>')
+    parts += [
+        f'<circle class="dot own" cx="{a:.1f}" cy="{_y(b):.1f}" r="3"/>'
+        for a, b in zip(x, own.mean(axis=1), strict=True)
+    ]
+    numbers = ", ".join(f"{step} {v:.2f}" for step, v in zip(steps, own.mean(axis=1), strict=True))
+    noise = "" if np.isnan(null) else f" Noise reaches {null:.2f}."
+    alt = f"{title}. {lines[0].name}: {numbers}.{noise}"
+    return _svg(HEIGHT + BOTTOM, alt, parts)
+
+
+def shares(title: str, rows: Mapping[str, np.ndarray | None], styles: Sequence[str]) -> str:
+    """What each method keeps, as a dot with the range of its runs; a line marks the half.
+
+    rows: by name the runs, or None where nothing can be said.
+    """
+    height = TOP + ROW * len(rows) + 22
+    left, right = NAMES, WIDTH - RIGHT - 8
+    bottom = TOP + ROW * len(rows)
+    parts = [
+        f'<line class="{"half" if share == 0.5 else "rule"}" x1="{_share(share, left, right):.1f}" '
+        f'x2="{_share(share, left, right):.1f}" y1="{TOP - 6}" y2="{bottom}"/>'
+        f'<text class="tick" text-anchor="middle" x="{_share(share, left, right):.1f}" '
+        f'y="{bottom + 15}">{100 * share:.0f} %</text>'
+        for share in (0, 0.5, 1)
+    ]
+    said = []
+    for i, ((name, runs), style) in enumerate(zip(rows.items(), styles, strict=True)):
+        y = TOP + ROW * i + ROW / 2
+        kind = "name own" if i == 0 else "name"
+        parts.append(f'<text class="{kind}" x="0" y="{y + 4:.1f}">{escape(_short(name))}</text>')
+        if runs is None:
+            parts.append(f'<text class="tick" x="{left}" y="{y + 4:.1f}">cannot tell</text>')
+            said.append(f"{name}: cannot tell")
+            continue
+        low, mean, high = (
+            _share(float(v), left, right) for v in (runs.min(), runs.mean(), runs.max())
+        )
+        parts.append(
+            f'<line class="line {style}" x1="{low:.1f}" x2="{high:.1f}" y1="{y}" y2="{y}"/>'
+            f'<circle class="dot {style}" cx="{mean:.1f}" cy="{y}" r="{5 if i == 0 else 4}"/>'
+        )
+        said.append(f"{name}: {100 * max(0, runs.mean()):.0f} percent")
+    return _svg(height, f"{title}: kept. {'; '.join(said)}.", parts)
+
+
+def _svg(height: float, alt: str, parts: Sequence[str]) -> str:
+    return (
+        f'<svg viewBox="0 0 {WIDTH} {height:g}" role="img" aria-label="{escape(alt)}">'
+        f"{''.join(parts)}</svg>"
+    )
+
+
+def _axis(x: np.ndarray, steps: Sequence[str]) -> str:
+    """Horizontal rules with their values, and the steps' names beneath, aslant."""
+    parts = []
+    for value in (0, 0.25, 0.5, 0.75, 1):
+        y = _y(value)
+        label = (
+            f'<text class="tick" text-anchor="end" x="{LEFT - 4}" y="{y + 4:.1f}">{value:g}</text>'
+        )
+        parts.append(
+            f'<line class="rule" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
+        )
+        parts.append(label)
+    for at, step in zip(x, steps, strict=True):
+        place = f"translate({at + 4:.1f} {HEIGHT + 8}) rotate(-40)"
+        parts.append(
+            f'<text class="tick" text-anchor="end" transform="{place}">{escape(step)}</text>'
+        )
+    return "".join(parts)
+
+
+def _y(value: float) -> float:
+    inside = min(max(value, LOW), HIGH)
+    return TOP + (HIGH - inside) / (HIGH - LOW) * (HEIGHT - TOP)
+
+
+def _points(pairs: Sequence[tuple[float, float]]) -> str:
+    return " ".join(f"{x:.1f},{_y(y):.1f}" for x, y in pairs)
+
+
+def _share(share: float, left: float, right: float) -> float:
+    return left + min(max(share, 0), 1) * (right - left)
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 21 else name[:20] + "…"
