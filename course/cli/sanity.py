@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import nullcontext
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 COLOURS = {"passes": "green", "fails": "red", "cannot tell": "yellow"}
 
 
-class Net(str, Enum):
+class Net(StrEnum):
     mnist_cnn = "mnist_cnn"
     mnist_mlp = "mnist_mlp"
     fashion_cnn = "fashion_cnn"

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 WIDTH, LEFT, RIGHT, TOP = 360, 34, 10, 12  # units of the drawing; a phone shows one as one pixel
-HEIGHT, BOTTOM = 190, 62
+HEIGHT, BOTTOM, ASLANT = 190, 24, 62  # of the lines; of names below them, level or aslant
 LOW, HIGH = -0.25, 1.05  # of correlations
 ROW, NAMES = 21, 148  # of `shares`: the height of a row, and the width of the names
 
@@ -33,7 +33,8 @@ def curves(title: str, steps: Sequence[str], lines: Sequence[Series], null: floa
             f'y2="{_y(null):.1f}"/>'
         )
     own = lines[0].values
-    edge = [*zip(x, own.max(axis=1), strict=True)] + [*zip(x, own.min(axis=1), strict=True)][::-1]
+    edge = [(a, b) for a, b in zip(x, own.max(axis=1), strict=True)]
+    edge += [(a, b) for a, b in zip(x[::-1], own.min(axis=1)[::-1], strict=True)]
     parts.append(f'<polygon class="band" points="{_points(edge)}"/>')
     for line in reversed(lines):  # the reader's on top
         points = list(zip(x, line.values.mean(axis=1), strict=True))
@@ -45,7 +46,7 @@ def curves(title: str, steps: Sequence[str], lines: Sequence[Series], null: floa
     numbers = ", ".join(f"{step} {v:.2f}" for step, v in zip(steps, own.mean(axis=1), strict=True))
     noise = "" if np.isnan(null) else f" Noise reaches {null:.2f}."
     alt = f"{title}. {lines[0].name}: {numbers}.{noise}"
-    return _svg(HEIGHT + BOTTOM, alt, parts)
+    return _svg(HEIGHT + (ASLANT if _crowded(steps) else BOTTOM), alt, parts)
 
 
 def shares(title: str, rows: Mapping[str, np.ndarray | None], styles: Sequence[str]) -> str:
@@ -103,11 +104,18 @@ def _axis(x: np.ndarray, steps: Sequence[str]) -> str:
         )
         parts.append(label)
     for at, step in zip(x, steps, strict=True):
-        place = f"translate({at + 4:.1f} {HEIGHT + 8}) rotate(-40)"
-        parts.append(
-            f'<text class="tick" text-anchor="end" transform="{place}">{escape(step)}</text>'
-        )
+        if _crowded(steps):
+            place = (
+                f'text-anchor="end" transform="translate({at + 4:.1f} {HEIGHT + 8}) rotate(-40)"'
+            )
+        else:
+            place = f'text-anchor="middle" x="{at:.1f}" y="{HEIGHT + 14}"'
+        parts.append(f'<text class="tick" {place}>{escape(step)}</text>')
     return "".join(parts)
+
+
+def _crowded(steps: Sequence[str]) -> bool:
+    return len(steps) * max(map(len, steps)) > 45
 
 
 def _y(value: float) -> float:

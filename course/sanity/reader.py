@@ -13,6 +13,7 @@ import os
 import re
 import sys
 import tempfile
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import ModuleType
@@ -63,10 +64,8 @@ class Reader:
         self._trace.unlink(missing_ok=True)
 
     def __call__(self, model: Module, x: np.ndarray, target: np.ndarray) -> np.ndarray:
-        try:
+        with suppress(OSError):  # it is gone already; _answer says why
             self._pipe.send((model, x, target))
-        except OSError:  # it is gone already; _answer says why
-            pass
         return self._answer()
 
     def _answer(self) -> Any:

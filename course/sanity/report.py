@@ -54,10 +54,10 @@ def _network(name: str, result: Result) -> Iterator[str]:
     yield from (_control(v) for v in result.verdicts if v.test not in TESTS)
     yield "</ul>"
     yield f"<h3>What the maps keep</h3><p>{words.KEEP}</p>"
-    yield _legend(name, result) + '<div class="panels">'
+    yield '<div class="panels wide">'
     yield from _shares(name, result)
     yield f"</div><h3>Layer by layer, from the top</h3><p>{words.curves(own)}</p>"
-    yield '<div class="panels">'
+    yield _legend(name, result) + '<div class="panels">'
     yield from _curves(name, result)
     yield f"</div><h3>The maps themselves</h3><p>{words.MAPS}</p>"
     yield _maps(name, result)
@@ -68,7 +68,7 @@ def _card(verdict: Verdict) -> str:
     kind = verdict.outcome.split()[0]
     return (
         f'<article class="{kind}"><h3>{TITLES[verdict.test]}</h3>{_mark(verdict)}'
-        f"<p>{escape(verdict.says)}</p><p class='dim'>{words.TESTED[verdict.test]}</p></article>"
+        f'<p class="dim">{words.TESTED[verdict.test]}</p><p>{escape(verdict.says)}</p></article>'
     )
 
 
@@ -153,7 +153,8 @@ def _maps(name: str, result: Result) -> str:
         lines.append(f"<tbody>{head}<tr>{''.join(cells)}</tr></tbody>")
     head = "".join(f'<th scope="col">{escape(c)}</th>' for c in columns)
     table = f"<thead><tr>{head}</tr></thead>{''.join(lines)}"
-    width = f"min-width: {3.2 * len(columns):.0f}rem" if len(columns) > 7 else ""
+    least, most = 3.2 if len(columns) > 7 else 0, 7
+    width = f"min-width: {least * len(columns):.0f}rem; max-width: {most * len(columns)}rem"
     return _scroll("Maps", f'<table class="maps" style="{width}">{table}</table>')
 
 

@@ -115,4 +115,4 @@ def as_json(run: Run) -> dict[str, Any]:
 def _numbers(measured: Measured) -> dict[str, Any]:
     """For each test [step][run][measure]."""
     rounded = {test: np.round(s, 6) for test, s in measured.scores.items()}
-    return {t: np.where(np.isnan(s), None, s).tolist() for t, s in rounded.items()}
+    return {t: np.where(np.isnan(s), np.array(None), s).tolist() for t, s in rounded.items()}

@@ -19,6 +19,7 @@ p { margin: .4rem 0; max-width: 46rem; } header p { margin: 0; }
 .controls { padding-left: 1.1rem; margin: 1rem 0 0; } .controls li { margin: .15rem 0; }
 .panels { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(20rem, 100%), 1fr));
   gap: 1.2rem 2rem; }
+.panels.wide { grid-template-columns: repeat(auto-fit, minmax(min(26rem, 100%), 1fr)); }
 figure { margin: 0; min-width: 0; max-width: 30rem; }
 figcaption, caption { font-weight: 600; font-size: .92rem; text-align: left; }
 caption { padding: 1.4rem 0 .3rem; }
@@ -41,7 +42,7 @@ svg text.tick { fill: var(--dim); font-size: 11px; } svg text.own { font-weight:
 table { font-size: .88rem; } tbody th { font-weight: 400; } th[colspan] { font-weight: 600; }
 th { vertical-align: bottom; } .nulls > * { color: var(--bad); }
 small { display: block; color: var(--dim); font-size: .78rem; white-space: nowrap; }
-table.maps { table-layout: fixed; margin: .4rem 0; max-width: 60rem; }
+table.maps { table-layout: fixed; margin: .4rem 0; }
 .maps th, .maps td { border: 0; padding: 2px; text-align: center; min-width: 0; }
 .maps thead th { font-weight: 500; font-size: .8rem; overflow-wrap: anywhere; }
 .maps th[colspan] { text-align: left; padding-top: .7rem; font-weight: 500; }

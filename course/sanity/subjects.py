@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
@@ -78,28 +79,24 @@ class Subject:
         trials = []
         for seed in range(seeds):
             for count, layer in zip(self.counts, self.steps, strict=True):
-                trials += [
-                    Trial("cascade", layer, seed, lambda c=count, s=seed: self._cascade(c, s)),
-                    Trial("independent", layer, seed, lambda n=layer, s=seed: self._one(n, s)),
-                ]
+                fallen = partial(reinitialize_from_top, self.model, count, seed)
+                alone = partial(reinitialize, self.model, [layer], seed)
+                trials.append(Trial("cascade", layer, seed, fallen))
+                trials.append(Trial("independent", layer, seed, alone))
         return trials
-
-    def _cascade(self, count: int, seed: int) -> Module:
-        return reinitialize_from_top(self.model, count, seed)
-
-    def _one(self, layer: str, seed: int) -> Module:
-        return reinitialize(self.model, [layer], seed)
 
     def trained_anew(self, seeds: int) -> list[Trial]:
         """True labels, then for each seed true labels again (the control) and permuted ones."""
         if self.name not in RETRAINED:
             return []
-        trials = [Trial("true", "true labels", 0, lambda: trained(self.name, 0, False))]
+        trials = [Trial("true", "true labels", 0, partial(trained, self.name, 0, False))]
         for seed in range(1, seeds + 1):
-            for of, permuted in (("control", False), ("data", True)):
-                make = lambda s=seed, p=permuted: trained(self.name, s, p)  # noqa: E731
-                step = "permuted labels" if permuted else "true labels, another seed"
-                trials.append(Trial(of, step, seed - 1, make))
+            for of, labels in (
+                ("control", "true labels, another seed"),
+                ("data", "permuted labels"),
+            ):
+                make = partial(trained, self.name, seed, of == "data")
+                trials.append(Trial(of, labels, seed - 1, make))
         return trials
 
     def digest(self) -> str:

@@ -124,18 +124,18 @@ def similarity(a: np.ndarray, b: np.ndarray, support: np.ndarray) -> np.ndarray:
     found[:, 0] = np.nan_to_num(rank_correlation(a, b))
     found[:, 1] = np.nan_to_num(rank_correlation(*magnitudes))
     found[:, 2] = np.nan_to_num(rank_correlation(*magnitudes, support))
-    images = [unit_range(_flat(m)) for m in magnitudes]
+    one, other = (unit_range(_flat(m)) for m in magnitudes)
     if min(a.shape[-2:]) >= SSIM_SIDE:
-        found[:, 3] = ssim(*images)
+        found[:, 3] = ssim(one, other)
     if min(a.shape[-2:]) >= HOG_SIDE:
-        found[:, 4] = np.nan_to_num(hog_similarity(*images))
+        found[:, 4] = np.nan_to_num(hog_similarity(one, other))
     return found
 
 
 def _null(factor: np.ndarray, support: np.ndarray, seed: int) -> np.ndarray:
     """The measures of two noise maps that were multiplied by the same factor."""
-    noise = np.random.default_rng(seed).normal(size=(2, *factor.shape))
-    return similarity(*(noise * factor), support).mean(axis=0)
+    one, other = np.random.default_rng(seed).normal(size=(2, *factor.shape)) * factor
+    return similarity(one, other, support).mean(axis=0)
 
 
 def _like(image: np.ndarray, maps: np.ndarray) -> np.ndarray:
@@ -180,7 +180,11 @@ def _file(name: str, subject: Subject, seeds: int, training: bool) -> Path | Non
 def _write(path: Path, measured: Measured) -> None:
     arrays: dict[str, Any] = {f"score_{k}": v for k, v in measured.scores.items()}
     arrays |= {f"change_{k}": v for k, v in measured.changes.items()}
-    facts = {"maps": measured.maps, "signed": measured.signed, "masked": measured.masked}
+    facts: dict[str, Any] = {
+        "maps": measured.maps,
+        "signed": measured.signed,
+        "masked": measured.masked,
+    }
     facts["constant"] = measured.constant
     np.savez_compressed(path, allow_pickle=False, **arrays, **facts)
 

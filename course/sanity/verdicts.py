@@ -29,6 +29,7 @@ from course.sanity.trials import MEASURES, Measured
 PASSES, FAILS, CANNOT_TELL = "passes", "fails", "cannot tell"
 HALF = 0.5
 APART = 0.2  # anchors that lie closer together tell nothing apart
+CLOSE = 0.05  # below a correlation that it is as good as
 SAME = 1e-6  # a change, as a share of the largest entry, that is rounding
 
 TITLES = {
@@ -144,7 +145,7 @@ def _tied(own: Measured, step: int) -> str:
     """A warning where the absolute correlation is high, and so is that of noise."""
     reached = own.scores["cascade"][step, :, ABSOLUTE].mean()
     null = own.scores["input"][0, :, ABSOLUTE].mean()
-    if not own.masked or reached < HALF:
+    if not own.masked or reached < HALF or null < reached - CLOSE:
         return ""
     return (
         f" Its absolute rank correlation over all pixels, {reached:.2f}, says nothing: noise "
@@ -190,7 +191,7 @@ def _repeat(own: Measured) -> Verdict:
 
 def _when(test: str, step: int, subject: Subject) -> str:
     layer = subject.steps[step] if test in ("cascade", "independent") else ""
-    reached = f" and all layers above it" if step else ", the output layer,"
+    reached = " and all layers above it" if step else ", the output layer,"
     return {
         "cascade": f"With {layer}{reached} drawn anew",
         "independent": f"With {layer} alone drawn anew",

@@ -78,9 +78,9 @@ def conclusion(name: str, result: Result) -> str:
         for outcome, verb in ((FAILS, "fails"), (PASSES, "passes"))
         if tally[outcome]
     ]
-    if tally[CANNOT_TELL]:
-        parts.append(f"{tally[CANNOT_TELL]} cannot tell")
-    says = f"Of {sum(tally.values())} tests, <code>{escape(name)}</code> {', '.join(parts)}."
+    says = f"Of {sum(tally.values())} tests, <code>{escape(name)}</code> "
+    says += f"{' and '.join(parts) or 'passes or fails none'}"
+    says += f"; {tally[CANNOT_TELL]} cannot tell." if tally[CANNOT_TELL] else "."
     if result.own.constant:
         number = len(result.subject.x)
         says += f" {result.own.constant} of {number} maps are constant and were left out."
@@ -93,8 +93,8 @@ def curves(own: Measured) -> str:
     return (
         "Similarity of the map to what it was, while the network is destroyed from the output "
         "down. The band spans the runs. The dotted line is what noise multiplied by the input "
-        f"reaches: over all pixels {null:.2f}, so that a method which multiplies by the input "
-        "cannot fall below it, whatever it does."
+        f"reaches: over all pixels {null:.2f}, because two maps that vanish where the input does "
+        "agree there."
     )
 
 
