@@ -112,7 +112,8 @@ PER_EXAMPLE = {"x", "target", "baseline", "attributions", "scores", "mask"}
 def _alone(index: int) -> Callable[[dict[str, Any]], dict[str, Any]]:
     def vary(arguments: dict[str, Any]) -> dict[str, Any]:
         one = slice(index, index + 1)
-        return {k: v[one] if k in PER_EXAMPLE else v for k, v in arguments.items()}
+        alone = {k: v[one] if k in PER_EXAMPLE else v for k, v in arguments.items()}
+        return alone | ({"noise": alone["noise"][:, one]} if "noise" in alone else {})
 
     return vary
 
