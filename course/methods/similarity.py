@@ -7,18 +7,6 @@ from __future__ import annotations
 
 import numpy as np
 
-TRUNCATE = 3.5  # standard deviations at which a Gaussian window ends
-
-
-def ranks(values: np.ndarray) -> np.ndarray:
-    """Places in the order of the values, from 1; equal values share their mean.
-
-    values: an array (n,). Returns an array (n,).
-    """
-    _, group, sizes = np.unique(values, return_inverse=True, return_counts=True)
-    last = sizes.cumsum()
-    return (last - (sizes - 1) / 2)[group]
-
 
 def rank_correlation(
     a: np.ndarray, b: np.ndarray, support: np.ndarray | None = None
@@ -32,6 +20,14 @@ def rank_correlation(
     support: booleans (N, ...), the places that count; None for all.
     Returns an array (N,), NaN where a map is constant.
     """
+
+    def ranks(values: np.ndarray) -> np.ndarray:
+        _, group, sizes = np.unique(
+            values, return_inverse=True, return_counts=True
+        )
+        last = sizes.cumsum()  # the last place of each group of equals
+        return (last - (sizes - 1) / 2)[group]
+
     found = []
     for i in range(len(a)):
         chosen = np.ones(a[i].shape, bool) if support is None else support[i]
@@ -65,7 +61,7 @@ def ssim(
         c₂ = (0.03 L)².
     Returns an array (N,), 1 for equal images.
     """
-    reach = int(TRUNCATE * sigma + 0.5)
+    reach = int(3.5 * sigma + 0.5)
     if min(a.shape[1:]) <= 2 * reach:
         raise ValueError(
             f"images must be larger than the window of {2 * reach + 1} pixels, "
