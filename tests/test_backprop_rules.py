@@ -16,7 +16,7 @@ torch = pytest.importorskip("torch")
 captum = pytest.importorskip("captum.attr")
 
 from torch import nn  # noqa: E402
-from torch.nn import functional as F  # noqa: E402
+from torch.nn import functional  # noqa: E402
 
 from course.reference import backprop_rules as reference  # noqa: E402
 from course.reference import networks  # noqa: E402
@@ -110,7 +110,7 @@ class Theirs(nn.Module):
 
     def forward(self, x):
         if self.functional:
-            return self.fc2(F.relu(self.fc1(F.relu(self.conv(x)).flatten(1))))
+            return self.fc2(functional.relu(self.fc1(functional.relu(self.conv(x)).flatten(1))))
         return self.fc2(self.relu2(self.fc1(self.relu1(self.conv(x)).flatten(1))))
 
 

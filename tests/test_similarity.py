@@ -114,7 +114,9 @@ def test_unit_range():
 
 
 def test_images_too_small_are_refused_in_one_sentence():
-    with pytest.raises(ValueError, match=r"larger than the window of 11 pixels, got \(10, 28\)"):
+    with pytest.raises(
+        ValueError, match=r"at least as large as the window of 11 pixels, got \(10, 28\)"
+    ):
         ssim(np.zeros((1, 10, 28)), np.zeros((1, 10, 28)))
     with pytest.raises(ValueError, match=r"at least 21 pixels .* 3 cells of 7, got \(20, 28\)"):
         hog(np.zeros((1, 20, 28)))

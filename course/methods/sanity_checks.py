@@ -36,7 +36,7 @@ def reinitialize_from_top(model: Module, count: int, seed: int) -> Module:
     copy, rng = deepcopy(model), np.random.default_rng(seed)
     layers = dict(copy.named_modules())
     for name in names[:count]:
-        layers[name].reset_parameters(rng)
+        layers[name].reset_parameters(rng)  # type: ignore[attr-defined]
     return copy
 
 

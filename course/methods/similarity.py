@@ -5,6 +5,11 @@ All compare a batch with a batch, map by map, and return one number each.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
+from inspect import signature
+from typing import Any
+
 import numpy as np
 
 
@@ -45,6 +50,29 @@ def unit_range(maps: np.ndarray) -> np.ndarray:
     return (maps - low) / np.where(span > 0, span, 1)
 
 
+def _window_fits(
+    measure: Callable[..., np.ndarray],
+) -> Callable[..., np.ndarray]:
+    """Let a measure assume that its window fits into the images."""
+    parameters = signature(measure)
+
+    @wraps(measure)
+    def call(*args: Any, **options: Any) -> np.ndarray:
+        given = parameters.bind(*args, **options)
+        given.apply_defaults()
+        images, sigma = given.arguments["a"], given.arguments["sigma"]
+        side = 2 * int(3.5 * sigma + 0.5) + 1
+        if min(images.shape[1:]) < side:
+            raise ValueError(
+                f"images must be at least as large as the window of {side} "
+                f"pixels, got {images.shape[1:]}"
+            )
+        return measure(*args, **options)
+
+    return call
+
+
+@_window_fits
 def ssim(
     a: np.ndarray, b: np.ndarray, sigma: float = 1.5, data_range: float = 1.0
 ) -> np.ndarray:
@@ -62,11 +90,6 @@ def ssim(
     Returns an array (N,), 1 for equal images.
     """
     reach = int(3.5 * sigma + 0.5)
-    if min(a.shape[1:]) <= 2 * reach:
-        raise ValueError(
-            f"images must be larger than the window of {2 * reach + 1} pixels, "
-            f"got {a.shape[1:]}"
-        )
     offsets = np.arange(-reach, reach + 1)
     window = np.exp(-0.5 * (offsets / sigma) ** 2)
     window /= window.sum()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 
 
 def rank_correlation(
@@ -38,7 +38,7 @@ def ssim(
     window = torch.exp(-(line[:, None] ** 2 + line**2) / (2 * sigma**2))
     window = (window / window.sum()).flatten()
     side = len(line)
-    p, q = (F.unfold(images[:, None], side).mT for images in (a, b))
+    p, q = (functional.unfold(images[:, None], side).mT for images in (a, b))
     mean_p, mean_q = p @ window, q @ window
     unbiased = side**2 / (side**2 - 1)
     off_p, off_q = p - mean_p[..., None], q - mean_q[..., None]
