@@ -5,12 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any
 
-_inside: ContextVar[bool] = ContextVar("inside", default=False)
-
 PATIENCE = 2.0  # seconds of work before a bar is worth the space
+_open: list[str] = []  # the labels of the loops that are running, one inside the other
 
 
 @contextmanager
@@ -18,27 +16,24 @@ def progress(label: str, steps: int | None = None) -> Iterator[Callable[..., Non
     """A function to call as `advance(n, note)` when n more of the steps are done.
 
     steps: how many there will be; None if nobody knows. The note is shown behind the bar.
-    Inside another's block there is no bar: the outer one tells more.
+    A loop inside another, such as the path within a noisy copy, has no bar of its own.
     """
-    if _inside.get():
-        yield lambda n=1, note="": None
-        return
-    token = _inside.set(True)
     begin, done = time.monotonic(), 0
     bar: Any = None
 
     def advance(n: int = 1, note: str = "") -> None:
         nonlocal bar, done
         done += n
-        if bar is None and time.monotonic() - begin > PATIENCE:
+        if bar is None and len(_open) == 1 and time.monotonic() - begin > PATIENCE:
             bar = _start(label, steps)
         if bar is not None:
             bar.update(bar.task_ids[0], completed=done, note=note)
 
+    _open.append(label)
     try:
         yield advance
     finally:
-        _inside.reset(token)
+        _open.pop()
         if bar is not None:
             bar.stop()
 
@@ -46,13 +41,21 @@ def progress(label: str, steps: int | None = None) -> Iterator[Callable[..., Non
 def _start(label: str, steps: int | None) -> Any:
     """A bar on the screen; nothing at all in a file, a pipe or a page of the book."""
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
     console = Console()
-    columns = BarColumn(), TimeRemainingColumn(), TextColumn("{task.fields[note]}")
     bar = Progress(
         TextColumn(label),
-        *columns,
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
         console=console,
         transient=True,
         disable=not console.is_terminal,

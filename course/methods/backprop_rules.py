@@ -174,11 +174,15 @@ def alpha1_beta0_rule(op: str) -> Vjp:
         g: Array, y: Array, a: Array, w: Array, b: Array | None, **options: Any
     ) -> Array:
         pairs = [(part(a, 0), part(w, 0)) for part in (np.maximum, np.minimum)]
-        z = sum(forward(Tensor(a), Tensor(w), **options).data for a, w in pairs)
+        z = np.sum(
+            [forward(Tensor(a), Tensor(w), **options).data for a, w in pairs], 0
+        )
         if b is not None:
             z = z + np.maximum(b, 0).reshape(-1, *[1] * (z.ndim - 2))
         s = g / stabilised(z, EPSILON)
-        return sum(a * pull(s, y, a, w, None, **options) for a, w in pairs)
+        return np.sum(
+            [a * pull(s, y, a, w, None, **options) for a, w in pairs], 0
+        )
 
     return share
 

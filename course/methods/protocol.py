@@ -84,6 +84,21 @@ def check_mask(mask: Any, x: np.ndarray) -> np.ndarray:
     return mask
 
 
+def check_noise(noise: Any, x: np.ndarray) -> np.ndarray:
+    """noise for K copies of each example, (K, N, ...), in the dtype of x."""
+    array = np.asarray(noise)
+    if array.dtype.kind not in "fiu":
+        raise TypeError(f"noise must hold numbers, got {array.dtype}")
+    if array.shape[1:] != x.shape or len(array) == 0:
+        raise ValueError(
+            f"noise must be (K, {', '.join(map(str, x.shape))}), K for each "
+            f"input, got shape {array.shape}"
+        )
+    if not np.isfinite(array).all():
+        raise ValueError("noise must be finite, got NaN or infinity")
+    return array.astype(x.dtype, copy=False)
+
+
 def check_share(name: str, share: Any) -> Any:
     """A share as it came, if it is a number above 0 and at most 1."""
     if not 0 < share <= 1:
@@ -104,6 +119,7 @@ CHECKS: dict[str, Callable[[Any, np.ndarray], Any]] = {
     "baseline": check_baseline,
     "fraction": lambda share, x: check_share("fraction", share),
     "mask": check_mask,
+    "noise": check_noise,
     "replacement": lambda v, x: _shaped("replacement", v, x.shape[2:]),
     "scores": lambda scores, x: _shaped("scores", scores, x.shape[:2]),
     "share": lambda share, x: check_share("share", share),

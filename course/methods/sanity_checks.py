@@ -14,49 +14,50 @@ import numpy as np
 from course.methods.protocol import Method, Target
 from course.methods.saliency import gradient
 from course.methods.similarity import rank_correlation
-from course.nn import Module
-
-
-def layers_from_top(model: Module) -> list[str]:
-    """The names of the layers that draw their own weights, the output first.
-
-    Raises ValueError where there is none.
-    """
-    names = [
-        name
-        for name, layer in model.named_modules()
-        if hasattr(layer, "reset_parameters")
-    ]
-    if not names:
-        raise ValueError(
-            f"model has no layer that can be drawn anew: {type(model).__name__}"
-        )
-    return names[::-1]
-
-
-def reinitialize(model: Module, names: Sequence[str], seed: int) -> Module:
-    """A copy of the model, the named layers drawn anew by their own rule.
-
-    names: of layers, in the order in which they draw from the seed.
-    The model itself stays as it is.
-    """
-    copy, rng = deepcopy(model), np.random.default_rng(seed)
-    layers = dict(copy.named_modules())
-    for name in names:
-        layers[name].reset_parameters(rng)
-    return copy
+from course.nn import Module, layers_from_top
 
 
 def reinitialize_from_top(model: Module, count: int, seed: int) -> Module:
     """A copy of the model whose `count` topmost layers are drawn anew.
 
-    With the same seed, a larger count leaves the layers above as they were
-    drawn for a smaller one: so a cascade destroys one network step by step.
+    One generator, `np.random.default_rng(seed)`, is handed to each layer's own
+    `reset_parameters` in turn, the output layer first. So with the same seed a
+    larger count leaves the layers above as a smaller one drew them: a cascade
+    destroys one network step by step.
+
+    model: its layers, from the top, are named by `layers_from_top(model)`; it
+        stays as it is.
+    count: from 0, which changes nothing, to the number of these layers.
+    Returns a network like model.
     """
     names = layers_from_top(model)
     if not 0 <= count <= len(names):
         raise ValueError(f"count must be 0 to {len(names)}, got {count}")
-    return reinitialize(model, names[:count], seed)
+    copy, rng = deepcopy(model), np.random.default_rng(seed)
+    layers = dict(copy.named_modules())
+    for name in names[:count]:
+        layers[name].reset_parameters(rng)  # type: ignore[attr-defined]
+    return copy
+
+
+def reinitialize(model: Module, names: Sequence[str], seed: int) -> Module:
+    """A copy of the model in which only the named layers are drawn anew.
+
+    They get the weights that a cascade from the same seed gives them.
+    """
+    layers = layers_from_top(model)
+    if unknown := [name for name in names if name not in layers]:
+        raise KeyError(
+            f"no layer called {unknown[0]!r} draws its own weights; "
+            f"the model has {', '.join(layers)}"
+        )
+    drawn = reinitialize_from_top(model, len(layers), seed).state_dict()
+    new = {
+        key: value
+        for key, value in drawn.items()
+        if key.rpartition(".")[0] in names
+    }
+    return deepcopy(model).load_state_dict(model.state_dict() | new)
 
 
 def cascading_randomization(

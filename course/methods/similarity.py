@@ -5,19 +5,12 @@ All compare a batch with a batch, map by map, and return one number each.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
+from inspect import signature
+from typing import Any
+
 import numpy as np
-
-TRUNCATE = 3.5  # standard deviations at which a Gaussian window ends
-
-
-def ranks(values: np.ndarray) -> np.ndarray:
-    """Places in the order of the values, from 1; equal values share their mean.
-
-    values: an array (n,). Returns an array (n,).
-    """
-    _, group, sizes = np.unique(values, return_inverse=True, return_counts=True)
-    last = sizes.cumsum()
-    return (last - (sizes - 1) / 2)[group]
 
 
 def rank_correlation(
@@ -32,6 +25,14 @@ def rank_correlation(
     support: booleans (N, ...), the places that count; None for all.
     Returns an array (N,), NaN where a map is constant.
     """
+
+    def ranks(values: np.ndarray) -> np.ndarray:
+        _, group, sizes = np.unique(
+            values, return_inverse=True, return_counts=True
+        )
+        last = sizes.cumsum()  # the last place of each group of equals
+        return (last - (sizes - 1) / 2)[group]
+
     found = []
     for i in range(len(a)):
         chosen = np.ones(a[i].shape, bool) if support is None else support[i]
@@ -49,6 +50,29 @@ def unit_range(maps: np.ndarray) -> np.ndarray:
     return (maps - low) / np.where(span > 0, span, 1)
 
 
+def _window_fits(
+    measure: Callable[..., np.ndarray],
+) -> Callable[..., np.ndarray]:
+    """Let a measure assume that its window fits into the images."""
+    parameters = signature(measure)
+
+    @wraps(measure)
+    def call(*args: Any, **options: Any) -> np.ndarray:
+        given = parameters.bind(*args, **options)
+        given.apply_defaults()
+        images, sigma = given.arguments["a"], given.arguments["sigma"]
+        side = 2 * int(3.5 * sigma + 0.5) + 1
+        if min(images.shape[1:]) < side:
+            raise ValueError(
+                f"images must be at least as large as the window of {side} "
+                f"pixels, got {images.shape[1:]}"
+            )
+        return measure(*args, **options)
+
+    return call
+
+
+@_window_fits
 def ssim(
     a: np.ndarray, b: np.ndarray, sigma: float = 1.5, data_range: float = 1.0
 ) -> np.ndarray:
@@ -65,12 +89,7 @@ def ssim(
         c₂ = (0.03 L)².
     Returns an array (N,), 1 for equal images.
     """
-    reach = int(TRUNCATE * sigma + 0.5)
-    if min(a.shape[1:]) <= 2 * reach:
-        raise ValueError(
-            f"images must be larger than the window of {2 * reach + 1} pixels, "
-            f"got {a.shape[1:]}"
-        )
+    reach = int(3.5 * sigma + 0.5)
     offsets = np.arange(-reach, reach + 1)
     window = np.exp(-0.5 * (offsets / sigma) ** 2)
     window /= window.sum()

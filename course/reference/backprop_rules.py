@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
-from torch.nn import functional as F
+from torch import Tensor, nn
+from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from course.reference import cam
@@ -24,7 +24,7 @@ EPSILON = 1e-6
 class Replacing(TorchFunctionMode):
     """Within the block, call these functions instead of Torch's of that name.
 
-    It catches nn.ReLU(), F.relu and torch.relu alike.
+    It catches nn.ReLU(), functional.relu and torch.relu alike.
     """
 
     def __init__(self, **functions: Callable[..., Tensor]) -> None:
@@ -45,7 +45,7 @@ class Replacing(TorchFunctionMode):
 def _at_activations(
     relu: Callable[..., Tensor], relu6: Callable[..., Tensor]
 ) -> Replacing:
-    """nn.ReLU6 calls hardtanh, F.relu6 itself."""
+    """nn.ReLU6 calls hardtanh, functional.relu6 itself."""
     return Replacing(
         relu=lambda z, inplace=False: relu(z),
         relu6=lambda z, inplace=False: relu6(z),
@@ -61,8 +61,14 @@ class PositiveGradient(torch.autograd.Function):
         return x.view_as(x)
 
     @staticmethod
-    def backward(ctx: Any, g: Tensor) -> Tensor:  # type: ignore[override]
+    def backward(ctx: Any, g: Tensor) -> Tensor:
         return g.clamp(min=0)
+
+
+def guided_relu(g: Tensor, y: Tensor, x: Tensor) -> Tensor:
+    """Torch's own ReLU, handed what is positive of the gradient."""
+    z = x.clone().requires_grad_()
+    return torch.autograd.grad(torch.relu(z), z, g.clamp(min=0))[0]
 
 
 def guided_backprop(model: Model, x: Tensor, target: Tensor) -> Tensor:
@@ -93,11 +99,12 @@ def deconvnet(model: Model, x: Tensor, target: Tensor) -> Tensor:
 
 
 def guided_grad_cam(
-    model: Model, x: Tensor, target: Tensor, layer: str
+    model: nn.Module, x: Tensor, target: Tensor, layer: str
 ) -> Tensor:
     """Guided backpropagation times Grad-CAM stretched to the image."""
     coarse = cam.grad_cam(model, x, target, layer)
-    where = cam.upsample_bilinear(coarse, x.shape[2:])[:, None]
+    size = (x.shape[2], x.shape[3])
+    where = cam.upsample_bilinear(coarse, size)[:, None]
     return guided_backprop(model, x, target) * where
 
 
@@ -132,10 +139,10 @@ def lrp_epsilon(model: Model, x: Tensor, target: Tensor) -> Tensor:
     """Bach et al. 2015, eq. 58, with ε = 1e-6."""
 
     def linear(a: Tensor, w: Tensor, b: Tensor | None = None) -> Tensor:
-        return _as_if(*[F.linear(a, w, b)] * 2)
+        return _as_if(*[functional.linear(a, w, b)] * 2)
 
     def conv2d(a: Tensor, *given: Any, **options: Any) -> Tensor:
-        return _as_if(*[F.conv2d(a, *given, **options)] * 2)
+        return _as_if(*[functional.conv2d(a, *given, **options)] * 2)
 
     return _relevance(
         model,
@@ -163,10 +170,10 @@ def lrp_alpha1_beta0(model: Model, x: Tensor, target: Tensor) -> Tensor:
         return _as_if(forward(a, w, b, *options), path)
 
     def linear(a: Tensor, w: Tensor, b: Tensor | None = None) -> Tensor:
-        return positive(F.linear, a, w, b)
+        return positive(functional.linear, a, w, b)
 
     def conv2d(a: Tensor, w: Tensor, b: Tensor, *options: Any) -> Tensor:
-        return positive(F.conv2d, a, w, b, *options)
+        return positive(functional.conv2d, a, w, b, *options)
 
     return _relevance(
         model,
@@ -201,7 +208,9 @@ def _classes(model: Model, x: Tensor) -> int:
 def edge_detector(model: Model, x: Tensor, target: Tensor) -> Tensor:
     """Sobel's differences as two convolutions of each channel."""
     kernel = torch.tensor([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]], dtype=x.dtype)
-    padded = F.pad(x, (1, 1, 1, 1), mode="replicate").flatten(0, 1)[:, None]
-    across = F.conv2d(padded, kernel[None, None])
-    down = F.conv2d(padded, kernel.T[None, None])
+    padded = functional.pad(x, (1, 1, 1, 1), mode="replicate").flatten(0, 1)[
+        :, None
+    ]
+    across = functional.conv2d(padded, kernel[None, None])
+    down = functional.conv2d(padded, kernel.T[None, None])
     return torch.hypot(across, down).view_as(x)

@@ -20,35 +20,49 @@ def _explanations(
 
 
 def smoothgrad(
-    model: Model, x: Tensor, target: Tensor, noise: Tensor,
+    model: Model,
+    x: Tensor,
+    target: Tensor,
+    noise: Tensor,
     method: Method = gradient,
-) -> Tensor:  # fmt: skip
-    """E[E(x + ε)]: x (N, ...), noise (K, N, ...); returns the shape of x."""
+) -> Tensor:
+    """E[E(x + ε)]: x (N, ...), noise (K, N, ...); the shape of E(x)."""
     return _explanations(model, x, target, noise, method).mean(dim=0)
 
 
 def smoothgrad_squared(
-    model: Model, x: Tensor, target: Tensor, noise: Tensor,
+    model: Model,
+    x: Tensor,
+    target: Tensor,
+    noise: Tensor,
     method: Method = gradient,
-) -> Tensor:  # fmt: skip
-    """E[E(x + ε)²]: returns the shape of x."""
+) -> Tensor:
+    """E[E(x + ε)²]: returns the shape of E(x)."""
     return _explanations(model, x, target, noise, method).square().mean(dim=0)
 
 
 def vargrad(
-    model: Model, x: Tensor, target: Tensor, noise: Tensor,
+    model: Model,
+    x: Tensor,
+    target: Tensor,
+    noise: Tensor,
     method: Method = gradient,
-) -> Tensor:  # fmt: skip
-    """Var[E(x + ε)], the population's: returns the shape of x."""
+) -> Tensor:
+    """Var[E(x + ε)], the population's: returns the shape of E(x)."""
     found = _explanations(model, x, target, noise, method)
     return found.var(dim=0, correction=0)
 
 
 def max_sensitivity(
-    model: Model, x: Tensor, target: Tensor, noise: Tensor,
+    model: Model,
+    x: Tensor,
+    target: Tensor,
+    noise: Tensor,
     method: Method = gradient,
-) -> Tensor:  # fmt: skip
+) -> Tensor:
     """max_k ‖E(x + δ_k) - E(x)‖ / ‖E(x)‖: returns (N,)."""
     clean = method(model, x, target)
-    change = (_explanations(model, x, target, noise, method) - clean).flatten(2)
-    return change.norm(dim=2).amax(dim=0) / clean.flatten(1).norm(dim=1)
+    moved = _explanations(model, x, target, noise, method) - clean
+    length = clean.flatten(1).norm(dim=1)
+    length[length == 0] = 1
+    return moved.flatten(2).norm(dim=2).amax(dim=0) / length

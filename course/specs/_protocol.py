@@ -41,6 +41,8 @@ def in_torch(
             examples = arguments.get("x", next(arrays))
             ready["target"] = torch.tensor(np.broadcast_to(arguments["target"], len(examples)))
         answer = twin(**ready)
+        if isinstance(answer, torch.nn.Module):
+            answer = torch.nn.utils.parameters_to_vector(answer.parameters())
         return answer.detach().numpy() if isinstance(answer, torch.Tensor) else np.asarray(answer)
 
     return memoised(reference, name)
@@ -112,7 +114,8 @@ PER_EXAMPLE = {"x", "target", "baseline", "attributions", "scores", "mask"}
 def _alone(index: int) -> Callable[[dict[str, Any]], dict[str, Any]]:
     def vary(arguments: dict[str, Any]) -> dict[str, Any]:
         one = slice(index, index + 1)
-        return {k: v[one] if k in PER_EXAMPLE else v for k, v in arguments.items()}
+        alone = {k: v[one] if k in PER_EXAMPLE else v for k, v in arguments.items()}
+        return alone | ({"noise": alone["noise"][:, one]} if "noise" in alone else {})
 
     return vary
 
