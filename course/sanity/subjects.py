@@ -15,10 +15,10 @@ import course
 from course.autograd import Tensor, no_grad
 from course.data import Mnist, fashion_mnist, mnist, photos, preprocess
 from course.grading.memo import cache_folder
-from course.methods.sanity_checks import layers_from_top, reinitialize, reinitialize_from_top
+from course.methods.sanity_checks import reinitialize, reinitialize_from_top
 from course.models import build
 from course.models.mnist import MnistCNN, MnistMLP
-from course.nn import Adam, Module, accuracy, fit
+from course.nn import Adam, Module, accuracy, fit, layers_from_top
 
 # Trained networks that can be trained anew in seconds: their class and their data.
 RETRAINED: dict[str, tuple[type[Module], Callable[[], Mnist]]] = {
@@ -117,9 +117,15 @@ def subject(name: str, examples: int | None = None) -> Subject:
     if len(x) < count:
         raise ValueError(f"there are only {len(x)} examples for {name}, got --examples {count}")
     model = build(name)
+    first, second = preferences(model, x)
+    return Subject(name, model, x, first, second)
+
+
+def preferences(model: Module, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The network's first and second choice for each of the examples x."""
     with no_grad():
         order = (-model(Tensor(x)).data).argsort(axis=1)
-    return Subject(name, model, x, order[:, 0], order[:, 1])
+    return order[:, 0], order[:, 1]
 
 
 def _examples(name: str, count: int) -> np.ndarray:

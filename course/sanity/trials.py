@@ -14,7 +14,7 @@ from course.methods.sanity_checks import reinitialize
 from course.methods.similarity import hog_similarity, rank_correlation, ssim, unit_range
 from course.sanity.reader import UnusableError, check_maps
 from course.sanity.shipped import COMPARED, METHODS
-from course.sanity.subjects import Subject, cached, code, keep
+from course.sanity.subjects import Subject, cached, code, keep, preferences
 
 # Rank correlation with signs; of magnitudes; of magnitudes where the input is not 0; and two
 # measures of images, of magnitudes.
@@ -89,10 +89,12 @@ def measure(
     trials = subject.destroyed(seeds) + (subject.trained_anew(seeds) if training else [])
     for trial in trials:
         where = f"{subject.name}, {trial.of} {trial.step}, run {trial.run + 1}"
-        maps = explain(trial.make(), target, where)
-        if trial.of == "true":
-            before["control"] = before["data"] = maps
+        network = trial.make()
+        if trial.of == "true":  # from here on, what this network predicts is asked about
+            target = preferences(network, x)[0]
+            before["control"] = before["data"] = explain(network, target, where)
             continue
+        maps = explain(network, target, where)
         scores = compare(before[trial.of], maps).mean(axis=0)
         found.setdefault(trial.of, {}).setdefault(trial.step, []).append(scores)
         if trial.of == "cascade" and trial.run == 0:
