@@ -47,7 +47,7 @@ def sanity(
         Path | None, typer.Option("--json", metavar="FILE", help="Write all numbers here too.")
     ] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Fewer examples, two seeds, no training.")
+        bool, typer.Option("--quick", help="Half the examples, two seeds, no training.")
     ] = False,
     limit: Annotated[
         float, typer.Option(min=0.1, metavar="SECONDS", help="That one call may take.")
@@ -85,7 +85,7 @@ def sanity(
 
 
 def split(method: str) -> tuple[Path, str]:
-    """FILE and FUNCTION of FILE:FUNCTION; a drive's colon, as in C:\\method.py, is none."""
+    """FILE and FUNCTION of FILE:FUNCTION; a drive's colon, as Windows has it, is none."""
     file, colon, function = method.rpartition(":")
     if colon and function.isidentifier() and file.endswith(".py"):
         return Path(file), function

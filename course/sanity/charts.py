@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import NamedTuple
 
@@ -10,7 +10,8 @@ import numpy as np
 
 WIDTH, LEFT, RIGHT, TOP = 360, 34, 10, 12  # units of the drawing; a phone shows one as one pixel
 HEIGHT, BOTTOM, ASLANT = 190, 24, 62  # of the lines; of names below them, level or aslant
-LOW, HIGH = -0.25, 1.05  # of correlations
+HIGH = 1.05  # of correlations
+LOWS = -0.25, -1.05  # the second where a line goes below the first
 ROW, NAMES = 21, 148  # of `shares`: the height of a row, and the width of the names
 
 
@@ -26,21 +27,28 @@ def curves(title: str, steps: Sequence[str], lines: Sequence[Series], null: floa
     """Similarity to the true map against the layers destroyed, one line a method; the first is the
     reader's, and gets a band from its lowest to its highest run. null: a dashed line."""
     x = np.linspace(LEFT + 8, WIDTH - RIGHT - 8, len(steps))
-    parts = [_axis(x, steps)]
+    low = LOWS[int(min(line.values.min() for line in lines) < LOWS[0])]
+
+    def height(value: float) -> float:
+        return TOP + (HIGH - value) / (HIGH - low) * (HEIGHT - TOP)
+
+    def path(values: np.ndarray) -> list[str]:
+        return [f"{a:.1f},{height(b):.1f}" for a, b in zip(x, values, strict=True)]
+
+    parts = [_axis(x, steps, height, low)]
     if not np.isnan(null):
         parts.append(
-            f'<line class="null" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{_y(null):.1f}" '
-            f'y2="{_y(null):.1f}"/>'
+            f'<line class="null" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{height(null):.1f}" '
+            f'y2="{height(null):.1f}"/>'
         )
     own = lines[0].values
-    edge = [(a, b) for a, b in zip(x, own.max(axis=1), strict=True)]
-    edge += [(a, b) for a, b in zip(x[::-1], own.min(axis=1)[::-1], strict=True)]
-    parts.append(f'<polygon class="band" points="{_points(edge)}"/>')
+    edge = " ".join(path(own.max(axis=1)) + path(own.min(axis=1))[::-1])
+    parts.append(f'<polygon class="band" points="{edge}"/>')
     for line in reversed(lines):  # the reader's on top
-        points = list(zip(x, line.values.mean(axis=1), strict=True))
-        parts.append(f'<polyline class="line {line.style}" points="{_points(points)}"/>')
+        points = " ".join(path(line.values.mean(axis=1)))
+        parts.append(f'<polyline class="line {line.style}" points="{points}"/>')
     parts += [
-        f'<circle class="dot own" cx="{a:.1f}" cy="{_y(b):.1f}" r="3"/>'
+        f'<circle class="dot own" cx="{a:.1f}" cy="{height(b):.1f}" r="3"/>'
         for a, b in zip(x, own.mean(axis=1), strict=True)
     ]
     numbers = ", ".join(f"{step} {v:.2f}" for step, v in zip(steps, own.mean(axis=1), strict=True))
@@ -91,11 +99,11 @@ def _svg(height: float, alt: str, parts: Sequence[str]) -> str:
     )
 
 
-def _axis(x: np.ndarray, steps: Sequence[str]) -> str:
+def _axis(x: np.ndarray, steps: Sequence[str], height: Callable[[float], float], low: float) -> str:
     """Horizontal rules with their values, and the steps' names beneath, aslant."""
     parts = []
-    for value in (0, 0.25, 0.5, 0.75, 1):
-        y = _y(value)
+    for value in np.arange(1, low, -0.25 if low == LOWS[0] else -0.5):
+        y = height(value)
         label = (
             f'<text class="tick" text-anchor="end" x="{LEFT - 4}" y="{y + 4:.1f}">{value:g}</text>'
         )
@@ -116,15 +124,6 @@ def _axis(x: np.ndarray, steps: Sequence[str]) -> str:
 
 def _crowded(steps: Sequence[str]) -> bool:
     return len(steps) * max(map(len, steps)) > 45
-
-
-def _y(value: float) -> float:
-    inside = min(max(value, LOW), HIGH)
-    return TOP + (HIGH - inside) / (HIGH - LOW) * (HEIGHT - TOP)
-
-
-def _points(pairs: Sequence[tuple[float, float]]) -> str:
-    return " ".join(f"{x:.1f},{_y(y):.1f}" for x, y in pairs)
 
 
 def _share(share: float, left: float, right: float) -> float:

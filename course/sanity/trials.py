@@ -71,9 +71,10 @@ def measure(
 
     again = explain(subject.model, target, f"{subject.name} a second time")
     other = compare(true, explain(subject.model, subject.other, f"{subject.name}, second class"))
+    parts = np.array_split(other, min(seeds, len(other)))
     found: dict[str, dict[str, list[np.ndarray]]] = {
         # No seed was drawn for it: the runs are parts of the examples.
-        "class": {"second class": [part.mean(axis=0) for part in np.array_split(other, seeds)]},
+        "class": {"second class": [part.mean(axis=0) for part in parts]},
         "repeat": {"a second call": [compare(true, again).mean(axis=0)]},
     }
     changes = {"repeat": _change(true, again), "image": _change(true, np.roll(true, 1, axis=0))}

@@ -37,9 +37,9 @@ TITLES = {
     "independent": "Destroy one layer at a time",
     "data": "Train it on permuted labels",
     "class": "Ask for another class",
-    "network": "Control: does it look at the network?",
-    "image": "Control: does it look at the image?",
-    "repeat": "Control: same question, same map?",
+    "network": "Control: looks at the network",
+    "image": "Control: looks at the image",
+    "repeat": "Control: repeats itself",
 }
 TESTS = ("cascade", "independent", "data", "class")  # the others are controls
 UNCHANGED = {

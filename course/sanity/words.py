@@ -93,8 +93,7 @@ def curves(own: Measured) -> str:
     return (
         "Similarity of the map to what it was, while the network is destroyed from the output "
         "down. The band spans the runs. The dotted line is what noise multiplied by the input "
-        f"reaches: over all pixels {null:.2f}, because two maps that vanish where the input does "
-        "agree there."
+        f"reaches: over all pixels {null:.2f}, though its two maps share nothing but the input."
     )
 
 
