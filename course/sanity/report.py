@@ -215,5 +215,8 @@ def _number(runs: np.ndarray) -> str:
     """The mean of the runs, and their range where there is one."""
     if np.isnan(runs).any():
         return "–"
-    mean, low, high = (f"{v:.2f}".replace("-", "−") for v in (runs.mean(), runs.min(), runs.max()))
+    mean, low, high = (
+        f"{np.round(v, 2) + 0.0:.2f}".replace("-", "−")  # + 0 makes -0 plain 0
+        for v in (runs.mean(), runs.min(), runs.max())
+    )
     return mean if low == high else f"{mean} <small>{low} to {high}</small>"

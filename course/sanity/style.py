@@ -8,8 +8,9 @@ STYLE = """
 body { max-width: 72rem; } h3 { font-size: 1.02rem; margin: 1.8rem 0 .3rem; }
 p { margin: .4rem 0; max-width: 46rem; } header p { margin: 0; }
 .caveat { border-left: .25rem solid var(--line); padding: .2rem 0 .2rem 1rem; margin: 1.4rem 0; }
-.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(16rem, 1fr)); gap: .9rem;
-  margin-top: 1rem; }
+.cards { display: grid; gap: .9rem; margin-top: 1rem; }
+@media (min-width: 40rem) { .cards { grid-template-columns: 1fr 1fr; } }
+@media (min-width: 70rem) { .cards { grid-template-columns: repeat(4, 1fr); } }
 .cards article { background: var(--soft); border-radius: .5rem; padding: .9rem 1rem;
   border-top: .25rem solid var(--tone); font-size: .94rem; }
 .cards h3 { margin: 0 0 .2rem; font-size: 1rem; }
