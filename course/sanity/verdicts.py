@@ -205,7 +205,8 @@ def _spread(runs: np.ndarray) -> str:
     mean, low, high = (
         f"{100 * max(0, share):.0f}" for share in (runs.mean(), runs.min(), runs.max())
     )
-    return f"{mean} %" if low == high else f"{mean} % ({low} to {high})"
+    share = f"{mean}\N{NO-BREAK SPACE}%"
+    return share if low == high else f"{share} ({low} to {high})"
 
 
 def counts(verdicts: Sequence[Verdict]) -> dict[str, int]:
