@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from course.grading.call import as_array
 from course.grading.spec import Answer, Exercise
 
 
@@ -51,7 +52,9 @@ def distorted(exercise: Exercise, name: str) -> Answer:
     def answer(**arguments: Any) -> Any:
         if name == "the input":
             return next(v for v in arguments.values() if isinstance(v, np.ndarray))
-        return DISTORTIONS[name](np.array(exercise.function(**arguments)))
+        right, _ = as_array(exercise.function(**arguments))
+        assert right is not None
+        return DISTORTIONS[name](right)
 
     answer.__name__ = exercise.name
     return answer
@@ -107,10 +110,11 @@ ATTACKS = {
     ),
     "a lying array": Attack(
         "import numpy as np\nfrom LIBRARY import NAME as right\n"
+        "from course.grading.call import as_array\n"
         "class Liar(np.ndarray):\n"
         "    def __sub__(self, other): return np.zeros(1)\n"
         "    __rsub__ = __sub__\n"
-        "def NAME(**arguments): return (right(**arguments) + 1).view(Liar)",
+        "def NAME(**arguments): return (as_array(right(**arguments))[0] + 1).view(Liar)",
         "value",
     ),
 }

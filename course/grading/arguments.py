@@ -16,6 +16,7 @@ import numpy as np
 
 from course.grading.spec import Answer, Function, Network
 from course.models import build
+from course.nn import Module
 
 
 def each(value: Any, change: Callable[[Any], Any]) -> Any:
@@ -39,9 +40,16 @@ def library_function(name: str) -> Answer:
 
 
 def arrays_in(value: Any) -> list[np.ndarray]:
-    """The arrays of an argument, in order."""
+    """The arrays of an argument, in order; of a network, its parameters."""
     found: list[np.ndarray] = []
-    each(value, lambda v: found.append(v) if isinstance(v, np.ndarray) else None)
+
+    def look(v: Any) -> None:
+        if isinstance(v, Module):
+            found.extend(p.data for p in v.parameters())
+        elif isinstance(v, np.ndarray):
+            found.append(v)
+
+    each(value, look)
     return found
 
 

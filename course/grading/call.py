@@ -16,6 +16,7 @@ import numpy as np
 
 from course.grading.arguments import arrays_in, realise
 from course.grading.spec import Answer
+from course.nn import Module
 
 
 @dataclass
@@ -83,9 +84,14 @@ def _all_equal(one: Sequence[np.ndarray], other: Sequence[np.ndarray]) -> bool:
 
 
 def as_array(value: Any) -> tuple[np.ndarray | None, str]:
-    """NumPy arrays and numbers as a plain array; of anything else, what it was."""
+    """NumPy arrays and numbers as a plain array; of anything else, what it was.
+
+    A network is judged by its parameters, flattened, one after the other.
+    """
     if value is None:
         return None, "returned None; is there a return statement?"
+    if isinstance(value, Module):
+        value = np.concatenate([p.data.ravel() for p in value.parameters()] or [np.empty(0)])
     if not isinstance(value, (np.ndarray, np.generic, int, float, complex)):
         return None, f"returned a {type(value).__name__}; the answer is a NumPy array"
     array = np.array(value, subok=False)

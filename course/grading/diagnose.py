@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from course.grading.arguments import realise
+from course.grading.call import as_array
 from course.grading.spec import Case, Mistake
+from course.nn import Module
 
 Arrays = Sequence[np.ndarray | None]  # one a case; None where there is no answer
 
@@ -189,6 +191,7 @@ def _related(got: np.ndarray, wrong: np.ndarray, asked: float) -> bool:
 def _attempt(mistake: Mistake, case: Case) -> np.ndarray | None:
     """What a mistake answers; None where it fails on these arguments."""
     try:
-        return np.asarray(mistake.answer(**realise(case.arguments)))
+        answer = mistake.answer(**realise(case.arguments))
+        return as_array(answer)[0] if isinstance(answer, Module) else np.asarray(answer)
     except Exception:  # a wrong answer may also be wrong by raising
         return None

@@ -12,6 +12,7 @@ from course.nn.layers import (
     ReLU6,
     Softmax,
     kaiming_uniform,
+    layers_from_top,
     xavier_uniform,
 )
 from course.nn.module import Module, Sequential, capture, capturing
@@ -23,5 +24,5 @@ __all__ = [
     "GELU", "SGD", "Adam", "BatchNorm2d", "Conv1d", "Conv2d", "Embedding", "Flatten", "LayerNorm",
     "Linear", "MaxPool2d", "Module", "MultiHeadAttention", "Optimizer", "ReLU", "ReLU6",
     "Sequential", "Softmax", "TransformerBlock", "accuracy", "capture", "capturing", "fit",
-    "kaiming_uniform", "xavier_uniform",
+    "kaiming_uniform", "layers_from_top", "xavier_uniform",
 ]  # fmt: skip

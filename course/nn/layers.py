@@ -147,3 +147,14 @@ class Flatten(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return F.flatten(x, start_dim=1)
+
+
+def layers_from_top(model: Module) -> list[str]:
+    """The names of the layers that draw their own weights, the output first.
+
+    Raises ValueError where there is none.
+    """
+    names = [name for name, layer in model.named_modules() if hasattr(layer, "reset_parameters")]
+    if not names:
+        raise ValueError(f"model has no layer that can be drawn anew: {type(model).__name__}")
+    return names[::-1]

@@ -14,6 +14,7 @@ from course.grading.batch.jobs import MISSING, UNJUDGED, UNREAD, Row
 from course.grading.batch.results import by_student
 from course.grading.report import TITLES
 from course.grading.spec import Exercise
+from course.page import page
 from course.specs import find
 
 STOPS = {
@@ -25,15 +26,7 @@ STOPS = {
 }
 
 STYLE = """
-:root { color-scheme: light dark; --ink: #1f2328; --dim: #59636e; --line: #d1d9e0; --paper: #fff;
-  --soft: #f3f5f8; --good: #1a7f37; --bad: #c2571a; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e6edf3; --dim: #9aa5b1; --line: #3a434d;
-  --paper: #0f1318; --soft: #1a2027; --good: #3fb950; --bad: #e0823d; } }
-* { box-sizing: border-box; }
-body { margin: 0 auto; padding: 2rem 1rem 4rem; max-width: 60rem; color: var(--ink);
-  background: var(--paper); font: 16px/1.5 system-ui, sans-serif; }
-h1 { font-size: 1.6rem; margin: 0 0 .3rem; } h2 { font-size: 1.2rem; margin: 2.5rem 0 .6rem; }
-.dim, dt { color: var(--dim); } code { font-size: .92em; overflow-wrap: anywhere; }
+dt { color: var(--dim); }
 dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: .8rem; }
 dl div { background: var(--soft); border-radius: .5rem; padding: .7rem .9rem; }
 dd { margin: 0; font-size: 1.5rem; font-variant-numeric: tabular-nums; }
@@ -44,10 +37,7 @@ article { border-top: 1px solid var(--line); padding: .9rem 0; }
 .bar i { display: block; height: 100%; background: var(--good); }
 .bar.wrong i { background: var(--bad); }
 ul { margin: .3rem 0 0; padding-left: 1.2rem; color: var(--dim); }
-.scroll { overflow-x: auto; } table { border-collapse: collapse; width: 100%; }
-th, td { padding: .3rem .6rem; border-bottom: 1px solid var(--line); text-align: right; }
-th:first-child, td:first-child { text-align: left; overflow-wrap: anywhere; min-width: 8rem; }
-td { font-variant-numeric: tabular-nums; } .ok { color: var(--good); } .no { color: var(--bad); }
+.ok { color: var(--good); } .no { color: var(--bad); }
 """
 
 
@@ -61,15 +51,7 @@ def class_report(rows: Sequence[Row], names: bool = False) -> str:
         parts += ["<h2>Mistakes by name</h2>", *(_mistakes(exercises, rows))]
     if names:
         parts += ["<h2>Students</h2>", _students(exercises, rows)]
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
-        "style-src 'unsafe-inline'\">\n"
-        f"<title>Class report</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
-        + "\n".join(parts)
-        + "\n</body>\n</html>\n"
-    )
+    return page("Class report", STYLE, parts)
 
 
 def _percent(part: int, whole: int) -> str:
