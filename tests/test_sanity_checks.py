@@ -147,3 +147,25 @@ def test_the_torch_twins_agree(name):
     support, noise = RNG.random((3, 9)) < 0.4, RNG.normal(size=(2, 3, 9))
     null = reference.masked_noise_null(torch.tensor(support), torch.tensor(noise))
     np.testing.assert_allclose(masked_noise_null(support, noise), null.numpy(), atol=1e-12)
+
+
+def test_the_grader_judges_a_network_by_its_parameters_and_guards_the_one_it_hands_out():
+    from course.grading.call import as_array
+    from course.grading.judge import judge
+    from course.grading.run import in_kernel
+    from course.specs import find
+
+    weights, complaint = as_array(build("hand"))
+    assert complaint == ""
+    assert weights.tolist() == [1, -1, 2, 0, 0, 2, 1, 1, 1, 1, 3, -2, -1, 2]
+
+    def in_place(model, count, seed):
+        rng, layers = np.random.default_rng(seed), dict(model.named_modules())
+        for name in layers_from_top(model)[:count]:
+            layers[name].reset_parameters(rng)
+        return model
+
+    exercise = find("10.1")[1][0]
+    verdict = judge(exercise, in_kernel(exercise, in_place))
+    assert verdict.layer == "manners"
+    assert verdict.message == "changes its argument model in place; work on a copy"

@@ -73,7 +73,7 @@ def solution(module: ModuleSpec, exercise: Exercise, here: Path) -> list[str]:
     """The library's function and the Torch reference, in tabs, behind one dropdown."""
     library = library_file(exercise)
     files = {"NumPy": library}
-    reference = library.parents[1] / "reference" / f"{module.name}.py"
+    reference = library.parents[1] / "reference" / library.name
     if reference.exists():
         files["Torch"] = reference
     tabs: list[str] = []

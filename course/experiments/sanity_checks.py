@@ -149,6 +149,27 @@ def jobs() -> list[tuple[str, Any]]:
     ]
 
 
+def arranged(done: list[tuple[str, Any, Any]]) -> dict[str, Any]:
+    """What the jobs found, by what the lecture asks for: lists of one entry a seed, in which lists
+    have one entry a layer."""
+    found: dict[str, Any] = {}
+    for kind, given, result in done:
+        name, rest = (given[0], result) if isinstance(given[0], str) else ("", result)
+        _append(found.setdefault(kind, {}).setdefault(name, {}), rest)
+    return found
+
+
+def _append(into: dict[str, Any], result: dict[str, Any]) -> None:
+    """One more seed: each list, or number, of the result joins those of the other seeds."""
+    for key, value in result.items():
+        if isinstance(value, list) and isinstance(value[0], dict):
+            value = {name: [layer[name] for layer in value] for name in value[0]}
+        if isinstance(value, dict):
+            _append(into.setdefault(key, {}), value)
+        else:
+            into.setdefault(key, []).append(value)
+
+
 def main() -> None:
     todo = jobs()
     done = []
@@ -156,20 +177,19 @@ def main() -> None:
         ProcessPoolExecutor(2, get_context("spawn")) as pool,
         progress("sanity checks", len(todo)) as advance,
     ):
-        for job, result in zip(todo, pool.map(_run, todo), strict=True):
-            done.append({"kind": job[0], "of": list(job[1]), "found": result})
-            print("done:", *job, flush=True)
+        for (kind, given), result in zip(todo, pool.map(_run, todo), strict=True):
+            done.append((kind, given, result))
+            print("done:", kind, *given, flush=True)
             advance()
     names = {n: layers_from_top(build(n)) for n in (*NETWORKS, "efficientnet_lite0")}
     results = {
-        "settings": {
-            "images": IMAGES,
-            "photographs": list(PHOTOS),
-            "size": PHOTO_SIZE,
-            "counts": list(COUNTS),
-        },
+        "seeds": list(SEEDS),
+        "images": IMAGES,
+        "photographs": list(PHOTOS),
+        "size": PHOTO_SIZE,
+        "counts": list(COUNTS),
         "layers": names,
-        "runs": done,
+        **arranged(done),
     }
     print("wrote", store.save("sanity_checks", fingerprint(), results))
 

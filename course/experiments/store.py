@@ -6,6 +6,7 @@ import ast
 import hashlib
 import inspect
 import json
+import re
 import textwrap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -70,7 +71,9 @@ def save(name: str, code: str, results: Mapping[str, Any]) -> Path:
     """Write results/NAME.json; `code` is the fingerprint of what made them."""
     FOLDER.mkdir(exist_ok=True)
     path = FOLDER / f"{name}.json"
-    path.write_text(json.dumps({"code": code, **results}, indent=1) + "\n", encoding="utf-8")
+    text = json.dumps({"code": code, **results}, indent=1)
+    text = re.sub(r"\[[^][{}]*\]", lambda m: " ".join(m[0].split()), text)  # a list, a line
+    path.write_text(text + "\n", encoding="utf-8")
     return path
 
 
