@@ -72,7 +72,7 @@ def save(name: str, code: str, results: Mapping[str, Any]) -> Path:
     FOLDER.mkdir(exist_ok=True)
     path = FOLDER / f"{name}.json"
     text = json.dumps({"code": code, **results}, indent=1)
-    text = re.sub(r"\[[^][{}]*\]", lambda m: " ".join(m[0].split()), text)  # a list, a line
+    text = re.sub(r"\[[-+.,\deE\s]+\]", lambda m: " ".join(m[0].split()), text)  # a list, a line
     path.write_text(text + "\n", encoding="utf-8")
     return path
 
