@@ -402,12 +402,17 @@ def rank_cases(rng: np.random.Generator) -> list[Case]:
     ta, tb = tied[rng.integers(0, 5, (2, 4, 1, 6, 5))]
     tb = np.where(rng.random(tb.shape) < 0.6, ta, tb)
     support = rng.random(ta.shape) < 0.5
+    # Many maps, alike and opposed: else two mistakes at once may look like one of them.
+    ma = tied[rng.integers(0, 5, (60, 1, 6, 5))]
+    mb = (ma * rng.uniform(-1, 1, (60, 1, 1, 1)) + 2 * rng.normal(size=ma.shape)).round()
+    many = {"a": ma, "b": mb, "support": rng.random(ma.shape) < 0.7}
     return [
         Case("hand", hand, expected=np.array([np.sqrt(0.9)])),
         Case("no ties", {"a": a, "b": b}),
         Case("ties", {"a": ta, "b": tb}),
         Case("support", {"a": a, "b": b, "support": support[:3]}),
         Case("support and ties", {"a": ta, "b": tb, "support": support}),
+        Case("many", many),
         Case("single precision", {"a": np.float32(ta), "b": np.float32(tb)}, tolerance=1e-4),
     ]
 
@@ -861,10 +866,15 @@ def null_cases(rng: np.random.Generator) -> list[Case]:
     }
     noise = rng.normal(size=(2, 4, 1, 7, 6))
     support = rng.random(noise[0].shape) < np.array([0.2, 0.5, 0.8, 0.6]).reshape(4, 1, 1, 1)
+    # Many maps, alike and opposed: else two mistakes at once may look like one of them.
+    many = rng.normal(size=(2, 60, 1, 6, 5))
+    many[1] += rng.uniform(-2, 2, (60, 1, 1, 1)) * np.abs(many[0])
+    shares = np.linspace(0.2, 0.8, 60).reshape(-1, 1, 1, 1)
     return [
         Case("hand", hand, expected=np.array([7 / 9])),
         Case("masks", {"support": support, "noise": noise}),
         Case("other noise", {"support": support[::-1], "noise": noise[::-1] ** 3}),
+        Case("many", {"support": rng.random(many[0].shape) < shares, "noise": many}),
     ]
 
 
