@@ -129,7 +129,7 @@ def test_permuted_labels_are_learnt_by_heart(cache):
 
 
 def test_the_measures_are_those_of_scipy():
-    from scipy.stats import spearmanr
+    spearmanr = pytest.importorskip("scipy.stats").spearmanr
 
     a, b = np.random.default_rng(0).normal(size=(2, 2, 1, 24, 22))
     support = np.random.default_rng(1).random((2, 1, 24, 22)) > 0.4

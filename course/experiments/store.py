@@ -26,8 +26,16 @@ def fingerprint(*parts: ModuleType | FunctionType) -> str:
         for node in ast.walk(tree):
             if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
                 node.value = ast.Constant(None)
-        trees.append(ast.dump(tree))
+        trees.append(repr(_shape(tree)))
     return hashlib.sha256("\n".join(trees).encode()).hexdigest()[:16]
+
+
+def _shape(node: Any) -> Any:
+    """A syntax tree as lists, alike in every version of Python: some leave out what is empty."""
+    if isinstance(node, ast.AST):
+        fields = [(name, _shape(v)) for name, v in ast.iter_fields(node) if v not in (None, [])]
+        return [type(node).__name__, fields]
+    return [_shape(v) for v in node] if isinstance(node, list) else repr(node)
 
 
 def code_of(experiment: ModuleType) -> str:
