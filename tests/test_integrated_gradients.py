@@ -145,15 +145,21 @@ def test_sentences_equal_torch_and_captum(name, rule, dtype):
     assert_same(ours, captums, 1e-6)
 
 
-def test_a_photograph_equals_torch_and_captum():
-    model, theirs = twin("efficientnet_lite0")
-    x = preprocess(photo("farm_animals_owl").image, size=64).astype(float)
-    ours = integrated_gradients(model, x, 12, -1.0, 4)
-    t = [torch.tensor(a) for a in (x, [12], np.full_like(x, -1))]
-    assert_close(ours, reference.integrated_gradients(theirs, *t, 4).numpy(), 1e-9)
-    method = captum.IntegratedGradients(theirs)
-    captums = method.attribute(t[0], t[2], t[1], n_steps=4, method="riemann_middle")
-    assert_close(ours, captums.numpy(force=True), 1e-6)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("rule", RULES)
+def test_a_photograph_equals_torch_and_captum(rule, dtype):
+    model, theirs = twin("efficientnet_lite0", dtype)
+    x = preprocess(photo("farm_animals_owl").image, size=64).astype(dtype)
+    baseline = np.random.default_rng(1).normal(size=x.shape).astype(dtype)
+    ours = integrated_gradients(model, x, 12, baseline, 4, rule)
+    t = [torch.tensor(a) for a in (x, [12], baseline)]
+    torchs = reference.integrated_gradients(theirs, *t, 4, rule).numpy()
+    captums = captum.IntegratedGradients(theirs).attribute(
+        t[0], t[2], t[1], n_steps=4, method=CAPTUM[rule]
+    )
+    captums = captums.numpy(force=True) / (3 / 4 if rule == "trapezoid" else 1)
+    assert_same(ours, torchs, 1e-9)
+    assert_same(ours, captums, 1e-6)
 
 
 def test_expected_and_split_equal_torch():
