@@ -369,7 +369,9 @@ def watching():
     started = []
 
     def start(**streams):
-        code = "from course.cli import main; main()"
+        # Who runs the tests in the background of a shell has told them to ignore Ctrl-C.
+        heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        code = heard + "from course.cli import main; main()"
         command = [sys.executable, "-u", "-c", code, "watch", "05"]
         started.append(subprocess.Popen(command, **streams))
         return started[-1]
@@ -379,6 +381,8 @@ def watching():
         if process.poll() is None:
             process.kill()
         process.wait()
+        if process.stdout:
+            process.stdout.close()
 
 
 def read_until(handle: int, text: str, seconds: float = 30) -> str:
@@ -403,7 +407,6 @@ def test_watch_without_a_terminal_judges_a_real_save_and_ends_at_ctrl_c(watching
     process.send_signal(signal.SIGINT)
     read_until(handle, "Stopped watching")
     assert process.wait(10) == 0
-    process.stdout.close()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there are no pseudo-terminals")
