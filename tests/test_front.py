@@ -17,6 +17,7 @@ from course.experiments import front as experiment
 from course.experiments import store
 from course.methods.sanity_checks import reinitialize_from_top
 from course.models import build
+from course.specs import modules
 
 ROOT = Path(__file__).parents[1]
 
@@ -75,3 +76,52 @@ def test_guided_backpropagation_notices_less_than_the_gradient() -> None:
     assert found["edge_detector"] == 1
     assert found["guided_backprop"] > found["gradient"] + 0.2
     assert found["lrp_alpha1_beta0"] > found["integrated_gradients"] + 0.2
+
+
+# --- the page that maps lectures to slides and papers ----------------------------------------
+
+
+def test_every_lecture_has_a_source() -> None:
+    text = (ROOT / "lectures" / "sources.md").read_text(encoding="utf-8")
+    by_lecture = text.partition("## By lecture")[2].partition("\n## ")[0]
+    listed = re.findall(r"^\| \[\]\((\w+\.md)\)", by_lecture, re.MULTILINE)
+    pages = (ROOT / "lectures").glob("[0-9]*.md")
+    assert listed == sorted(p.name for p in pages if not p.stem.endswith("_exercises"))
+
+
+def test_what_is_planned_is_not_there_yet_and_on_the_front_page() -> None:
+    """A module that gets written leaves the list of the planned ones."""
+    text = (ROOT / "lectures" / "sources.md").read_text(encoding="utf-8")
+    planned = set(re.findall(r"planned, (\d\d)", text))
+    written = {module.number for module in modules()}
+    assert planned == {f"{n:02}" for n in range(1, 17)} - written
+    index = (ROOT / "lectures" / "index.md").read_text(encoding="utf-8")
+    prose = index.partition("Eight more are planned")[2].partition("\n\n")[0]
+    assert set(re.findall(r"\b(\d\d)\b", prose)) == planned
+
+
+def test_every_row_says_where_or_that_it_is_not() -> None:
+    text = (ROOT / "lectures" / "sources.md").read_text(encoding="utf-8")
+    rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    assert len(rows) > 70
+    here = re.compile(r"\{ref\}|\.md|planned, \d\d|not covered|chapters above")
+    heads = ("| Slide", "| Lecture", "| Abstract, idea by idea")
+    silent = [r for r in rows if not r[0].startswith(heads) and not here.search(" ".join(r[:2]))]
+    assert silent == []
+
+
+# --- how to cite -----------------------------------------------------------------------------
+
+
+def test_the_page_cites_as_the_citation_file_does() -> None:
+    page = (ROOT / "lectures" / "index.md").read_text(encoding="utf-8")
+    entry = page.partition("```bibtex")[2].partition("```")[0]
+    bibtex = {k: v.strip("{}") for k, v in re.findall(r"(\w+)\s*= (\{+.*?\}+),?\n", entry)}
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    stated = dict(re.findall(r'^(?:  - )?(\w+): "?(.+?)"?$', citation, re.MULTILINE))
+    assert bibtex["title"] == stated["title"]
+    assert bibtex["author"] == stated["name"]
+    assert bibtex["version"] == stated["version"]
+    assert bibtex["license"] == stated["license"]
+    settings = (ROOT / "book" / "_config.yml").read_text(encoding="utf-8")
+    assert f'copyright: "{bibtex["year"]}"' in settings
