@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
@@ -125,3 +126,19 @@ def test_the_page_cites_as_the_citation_file_does() -> None:
     assert bibtex["license"] == stated["license"]
     settings = (ROOT / "book" / "_config.yml").read_text(encoding="utf-8")
     assert f'copyright: "{bibtex["year"]}"' in settings
+
+
+def test_the_readme_says_what_is_there() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    facts = re.search(r"^Python ([\d.]+) or newer · .* code (\S+), .* (\d+) of 16", readme, re.M)
+    assert facts
+    assert project["requires-python"] == f">={facts[1]}"
+    assert project["license"] == facts[2]
+    assert len(modules()) == int(facts[3])
+    kept = [store.load("front")["likeness"][n]["20"] for n in experiment.NAMES[-3:]]
+    assert re.findall(r"[01]\.\d\d", readme.partition("beneath are")[2][:40]) == [
+        f"{front.mean_and_spread(values)[0]:.2f}" for values in kept
+    ]
+    for path in re.findall(r"\]\(([^)]+)\)|src=\"([^\"]+)\"", readme):
+        assert (ROOT / "".join(path)).exists()
