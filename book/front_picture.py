@@ -38,7 +38,8 @@ def made_of() -> str:
     css = (STATIC / "custom.css").read_text(encoding="utf-8").partition(BEGIN)[2]
     numbers = (store.FOLDER / "front.json").read_text(encoding="utf-8")  # with their code's hash
     settings = repr((WIDTH, SHARPNESS, LEVELS, STYLE))
-    parts = (store.fingerprint(front, pictures), css.partition("/* ---")[0], numbers, settings)
+    layout = css.partition("/* ---")[0].strip()
+    parts = (store.fingerprint(front, pictures), layout, numbers, settings)
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
