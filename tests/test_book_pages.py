@@ -23,19 +23,19 @@ def glossary() -> list[tuple[list[str], str]]:
     ]
 
 
-def test_the_glossary_is_in_alphabetical_order():
+def test_the_glossary_is_in_alphabetical_order() -> None:
     terms = [terms[0].casefold() for terms, _ in glossary()]
     assert terms == sorted(terms)
 
 
-def test_each_entry_of_the_glossary_is_short_and_says_where_its_term_is_at_home():
+def test_each_entry_of_the_glossary_is_short_and_says_where_its_term_is_at_home() -> None:
     for terms, definition in glossary():
         assert A_CHAPTER.search(definition), f"{terms[0]}: no chapter"
         words = len(definition.split())
         assert 10 < words < 110, f"{terms[0]}: {words} words"
 
 
-def test_each_symbol_of_the_notation_leads_to_a_chapter():
+def test_each_symbol_of_the_notation_leads_to_a_chapter() -> None:
     page = (LECTURES / "notation.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| \$.*", page, re.MULTILINE)
     assert rows
