@@ -7,9 +7,11 @@ import signal
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from importlib import import_module
+from multiprocessing import get_context
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -25,7 +27,6 @@ from course.grading.run import in_child, in_kernel
 from course.grading.spec import Answer, Exercise
 from course.grading.warm import Warm
 from course.specs import find, modules
-from course.workers import pool
 
 MISTAKES, EQUIVALENTS = 6, 4  # the least that an exercise needs
 MUTANT_SECONDS = 0.5  # or ten times what the solution takes
@@ -81,8 +82,9 @@ def prove(exercise: Exercise, processes: bool = True) -> Proof:
 
 def prove_all(exercises: Sequence[Exercise], workers: int | None = None) -> Iterator[Proof]:
     """Proofs in the order of the exercises, made by a pool of processes."""
-    with pool(min(workers or os.cpu_count() or 1, len(exercises))) as processes:
-        yield from processes.map(_prove_number, [exercise.number for exercise in exercises])
+    workers = min(workers or os.cpu_count() or 1, len(exercises))
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+        yield from pool.map(_prove_number, [exercise.number for exercise in exercises])
 
 
 def _prove_number(number: str) -> Proof:

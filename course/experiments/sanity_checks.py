@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
 
-from course import workers
 from course.autograd import Tensor, no_grad
 from course.data import fashion_mnist, mnist, photo, preprocess
 from course.experiments import sanity_data, sanity_theory, store
@@ -26,6 +27,7 @@ from course.methods.sanity_checks import reinitialize, reinitialize_from_top
 from course.models import build
 from course.nn import Module, layers_from_top
 from course.progress import progress
+from course.threads import one_thread
 
 SEEDS = (0, 1, 2)
 IMAGES = 64
@@ -170,10 +172,11 @@ def _append(into: dict[str, Any], result: dict[str, Any]) -> None:
 
 
 def main() -> None:
+    one_thread()
     todo = jobs()
     done = []
     with (
-        workers.pool(2) as pool,
+        ProcessPoolExecutor(2, get_context("spawn")) as pool,
         progress("sanity checks", len(todo)) as advance,
     ):
         for (kind, given), result in zip(todo, pool.map(_run, todo), strict=True):

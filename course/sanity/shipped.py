@@ -19,8 +19,8 @@ from course.methods.smoothgrad import gaussian_noise, smoothgrad
 
 
 def _integrated_gradients(model: Model, x: np.ndarray, target: Target) -> np.ndarray:
-    """From zero, in sixteen steps."""
-    return integrated_gradients(model, x, target, baseline=0, steps=16)
+    """From zero, in eight steps: of all methods it takes the longest."""
+    return integrated_gradients(model, x, target, baseline=0, steps=8)
 
 
 def _smoothgrad(model: Model, x: np.ndarray, target: Target) -> np.ndarray:
