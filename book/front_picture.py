@@ -80,8 +80,9 @@ def palette() -> Image.Image:
     ]
     bars = np.array([[0x8C, 0x2A, 0x53], [0xE3, 0xE0, 0xE5]], np.uint8)
     few = shown.quantize(LEVELS["photograph"], Image.Quantize.MAXCOVERAGE).getpalette() or []
+    dull = np.minimum(few, 235).astype(np.uint8)  # else the paper takes the photograph's white
     image = Image.new("P", (1, 1))
-    image.putpalette(np.concatenate([*ramps, bars]).tobytes() + bytes(few))
+    image.putpalette(np.concatenate([*ramps, bars]).tobytes() + dull.tobytes())
     return image
 
 
