@@ -1,0 +1,63 @@
+// --- The form is the state: what can be chosen, what is, and its address ---------------------
+
+function element(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children);
+  return made;
+}
+
+// Offer values in a <select> or as radio buttons; what was chosen stays, else the first is.
+function offer(form, name, items) {
+  const before = form.elements[name]?.value;
+  const chosen = (items.find((item) => item.value === before) ?? items[0]).value;
+  const select = form.querySelector(`select[name=${name}]`);
+  if (select) {
+    select.replaceChildren(...items.map(({ value, text }) => element("option", { value }, text)));
+    select.value = chosen;
+    return;
+  }
+  const place = form.querySelector({ picture: ".ex-pictures", class: ".ex-classes" }[name] + " div");
+  place.replaceChildren(...items.map(({ value, text, image }) => {
+    const input = element("input", { type: "radio", name, value });
+    input.checked = value === chosen;
+    const shown = image ? [element("img", { src: image, alt: "" })] : [];
+    return element("label", {}, input, ...shown, element("span", {}, text));
+  }));
+}
+
+const DEFAULTS = { left: "gradient", right: "guided_backprop" };
+
+// Everything that depends on the network, then on the picture.
+function offerAll(form, data) {
+  if (!form.elements.network.value) {
+    offer(form, "network", data.networks.map(({ name, title }) => ({ value: name, text: title })));
+  }
+  const network = data.networks.find(({ name }) => name === form.elements.network.value);
+  offer(form, "picture", network.pictures.map(({ name, image }) => ({ value: name, text: name, image })));
+  const picture = network.pictures.find(({ name }) => name === form.elements.picture.value);
+  offer(form, "class", picture.classes.map((text, i) => ({ value: String(i), text })));
+  for (const side of ["left", "right"]) {
+    const fresh = !form.elements[side].value;
+    offer(form, side, network.methods.map((name) => ({ value: name, text: data.methods[name].title })));
+    if (fresh && network.methods.includes(DEFAULTS[side])) form.elements[side].value = DEFAULTS[side];
+  }
+  form.elements.stop.max = network.counts.length - 1;
+  return { network, picture };
+}
+
+const address = (form) => `#${new URLSearchParams(new FormData(form))}`;
+
+// Take the state from an address. Choices appear as those they depend on are made; what does not
+// exist is left as it was.
+function restore(form, data, hash) {
+  const wanted = new URLSearchParams(hash.slice(1));
+  if (!data.networks.some(({ name }) => name === wanted.get("network"))) return;
+  for (const name of ["network", "picture", "class", "left", "right", "view", "show", "stop", "clip", "opacity"]) {
+    const field = form.elements[name], before = field.value, value = wanted.get(name);
+    if (value === null) continue;
+    field.value = value;
+    if (field.value !== value) field.value = before;
+    offerAll(form, data);
+  }
+}
