@@ -41,11 +41,11 @@ ON_DIGITS = (*ON_PHOTOGRAPHS[:-2], "lrp_epsilon", *ON_PHOTOGRAPHS[-2:], "competi
 WITHOUT_FEATURE_MAPS = tuple(name for name in ON_DIGITS if "grad_cam" not in name)
 
 PHOTOGRAPHS = {
+    "owl": "farm_animals_owl",
     "dog": "farm_animals_dog",
     "koala": "world_animals_koala",
     "cat": "farm_animals_cat",
     "jaguar": "world_animals_jaguar",
-    "owl": "farm_animals_owl",
 }
 SIDE, SHOWN = 128, 288  # pixels of a photograph: for the network, for the reader
 COUNTS = (0, 1, 11, 20, 35, 50)  # of EfficientNet-Lite0's 50 layers

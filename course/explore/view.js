@@ -2,7 +2,8 @@
 
 const WAYS = ["input", "map", "overlay"];
 const [LEFT, RIGHT, HIGH, LOW] = [30, 234, 8, 84]; // of the curve, in units of its viewBox
-const decimals = (number) => (number === null ? "–" : number.toFixed(2).replace("-", "−"));
+const decimals = (number) =>
+  number === null ? "–" : (Math.round(100 * number) / 100 + 0).toFixed(2).replace("-", "−");
 const SERIES = [
   ["magnitudes", "magnitudes"], ["withSigns", "with signs"], ["noise", "noise under the same zeros"],
 ];
@@ -48,9 +49,9 @@ function draw(figure, data, state, levels) {
   legend(figure.querySelector(".ex-legend"), signed, palette);
   readout(figure.querySelector("output"), series, stop, empty);
   curve(figure.querySelector("svg"), series, stop, title);
-  const chapter = lecture.replaceAll("_", " ");
-  figure.querySelector(".ex-lecture").replaceChildren(data.book === null ? `Chapter ${chapter}`
-    : element("a", { href: `${data.book}${lecture}.html` }, `Read ${chapter}`));
+  const where = `${title} in chapter ${lecture.slice(0, 2)}`;
+  figure.querySelector(".ex-lecture").replaceChildren(
+    data.book === null ? where : element("a", { href: `${data.book}${lecture}.html` }, where));
 }
 
 function legend(place, signed, palette) {
