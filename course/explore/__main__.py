@@ -1,6 +1,6 @@
 """Write the interactive page as a file that any browser opens from disk:
 
-    python -m course.explore explore.html
+python -m course.explore explore.html
 """
 
 from __future__ import annotations

@@ -32,9 +32,10 @@ CLASSES = 2  # the network's likeliest
 NULLS = 16  # pairs of maps of noise
 MASKED = 0.05  # of the pixels 0: below that, noise has nothing to agree on
 
-# Those that need one pass for each of 1000 labels, or that double another's cost, are left out.
+# Competition for gradients would need a pass for each of 1000 labels; the rest is left out for
+# its weight in the page.
 ON_PHOTOGRAPHS = (
-    "gradient", "smoothgrad", "guided_backprop", "deconvnet", "grad_cam", "guided_grad_cam",
+    "gradient", "guided_backprop", "deconvnet", "smoothgrad", "grad_cam", "guided_grad_cam",
     "gradient_times_input", "integrated_gradients", "lrp_alpha1_beta0", "edge_detector",
 )  # fmt: skip
 ON_DIGITS = (*ON_PHOTOGRAPHS[:-2], "lrp_epsilon", *ON_PHOTOGRAPHS[-2:], "competitive_gradients")
@@ -60,7 +61,8 @@ class Exhibit:
     name, title: of the network. x: the pictures (N, C, H, W); pictures: what they are called;
     images: how they are shown, each (H', W', 3) uint8. labels: of all classes.
     counts: how many of the topmost layers are drawn anew at each stop, 0 first.
-    methods: names from the catalogue. block: the side of the squares of pixels whose mean is kept.
+    methods: names from the catalogue, the two that are shown at first in front.
+    block: the side of the squares of pixels whose mean is kept.
     """
 
     name: str

@@ -26,8 +26,6 @@ function offer(form, name, items) {
   }));
 }
 
-const DEFAULTS = { left: "gradient", right: "guided_backprop" };
-
 // Everything that depends on the network, then on the picture.
 function offerAll(form, data) {
   if (!form.elements.network.value) {
@@ -40,7 +38,7 @@ function offerAll(form, data) {
   for (const side of ["left", "right"]) {
     const fresh = !form.elements[side].value;
     offer(form, side, network.methods.map((name) => ({ value: name, text: data.methods[name].title })));
-    if (fresh && network.methods.includes(DEFAULTS[side])) form.elements[side].value = DEFAULTS[side];
+    if (fresh && side === "right") form.elements.right.selectedIndex = 1;
   }
   form.elements.stop.max = network.counts.length - 1;
   return { network, picture };

@@ -27,7 +27,6 @@ HERE = Path(__file__).parent
 SCRIPTS = ("maps.js", "form.js", "view.js", "explore.js")
 TITLE = "Destroy the network, watch the map"
 MAGNITUDE_LEVELS, SIGNED_LEVELS = 127, 63  # the largest; signed maps have as many below zero
-STILL = ("gradient", "guided_backprop")  # what is seen without scripts
 
 
 def explorer(
@@ -135,17 +134,17 @@ def _text(name: str) -> str:
 
 
 def _still(exhibit: Exhibit, numbers: Numbers) -> str:
-    """A picture and a sentence for browsers without scripts: the first picture, intact and with
-    half of the stops gone."""
+    """A picture and a sentence for browsers without scripts: the first two methods on the first
+    picture, the network intact and destroyed half-way."""
     import matplotlib.pyplot as plt
 
-    stops = (0, 1, len(exhibit.counts) // 2 + 1)
-    shown = [name for name in STILL if name in exhibit.methods]
+    stops = sorted({0, 1, len(exhibit.counts) // 2})
+    shown = exhibit.methods[:2]
     figure, rows = grid(len(shown), 1 + len(stops), 1.7)
-    for row, name in zip(rows, shown, strict=True):
-        draw_image(row[0], exhibit.images[0], CATALOGUE[name].title)
+    for m, row in enumerate(rows):
+        draw_image(row[0], exhibit.images[0], CATALOGUE[shown[m]].title)
         for ax, stop in zip(row[1:], stops, strict=True):
-            one = numbers.maps[0, 0, exhibit.methods.index(name), stop]
+            one = numbers.maps[0, 0, m, stop]
             draw_map(ax, one, shared_scale(one, percentile=99), f"{exhibit.counts[stop]} random")
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=80)
