@@ -247,7 +247,7 @@ def test_by_keyboard_alone(browser: Any, view: View, tmp_path: Path) -> None:
     network = stored(view)["networks"][0]
     assert (number(page, "left"), number(page, "right")) == (1, 1)
     tab_to(page, "picture")
-    press(page, "ArrowRight")
+    press(page, "ArrowRight", "ArrowRight", "ArrowRight")  # there are two
     assert page.locator("[name=picture]:checked").get_attribute("value") == "four"
     tab_to(page, "stop")
     press(page, "ArrowRight")
@@ -313,6 +313,7 @@ def test_the_address_holds_the_state(browser: Any, view: View, tmp_path: Path) -
     page.locator("[name=view]").select_option("one")
     page.locator("[name=stop]").fill("3")
     settled(page)
+    page.wait_for_function("location.hash.length > 1")
     hash_ = page.evaluate("location.hash")
     assert page.locator(".ex-link a").get_attribute("href") == hash_
     again = opened(browser, view, tmp_path, hash_)

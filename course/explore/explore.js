@@ -9,7 +9,7 @@ function start(root) {
   const form = root.querySelector("form"), figures = [...root.querySelectorAll("figure[data-side]")];
   const play = root.querySelector(".ex-play"), layers = root.querySelector(".ex-layers");
   for (const name in data.palettes) data.palettes[name] = bytes(data.palettes[name]);
-  let turn = 0, timer = null;
+  let turn = 0, timer = null, writing = null;
 
   function read() {
     const chosen = offerAll(form, data), fields = Object.fromEntries(new FormData(form));
@@ -67,7 +67,8 @@ function start(root) {
 
   function changed() {
     show();
-    history.replaceState(history.state, "", address(form));
+    clearTimeout(writing); // a dragged slider would write too often for some browsers
+    writing = setTimeout(() => history.replaceState(history.state, "", address(form)), 300);
   }
 
   play.addEventListener("click", () => {

@@ -7,17 +7,21 @@ function element(tag, attributes = {}, ...children) {
   return made;
 }
 
+const PLACES = { picture: ".ex-pictures div", class: ".ex-classes div" };
+
 // Offer values in a <select> or as radio buttons; what was chosen stays, else the first is.
 function offer(form, name, items) {
+  const place = form.querySelector(PLACES[name] ?? `select[name=${name}]`);
+  const same = items.map(({ value, text }) => `${value} ${text}`).join();
+  if (place.dataset.offered === same) return; // and keeps the focus
+  place.dataset.offered = same;
   const before = form.elements[name]?.value;
   const chosen = (items.find((item) => item.value === before) ?? items[0]).value;
-  const select = form.querySelector(`select[name=${name}]`);
-  if (select) {
-    select.replaceChildren(...items.map(({ value, text }) => element("option", { value }, text)));
-    select.value = chosen;
+  if (!PLACES[name]) {
+    place.replaceChildren(...items.map(({ value, text }) => element("option", { value }, text)));
+    place.value = chosen;
     return;
   }
-  const place = form.querySelector({ picture: ".ex-pictures", class: ".ex-classes" }[name] + " div");
   place.replaceChildren(...items.map(({ value, text, image }) => {
     const input = element("input", { type: "radio", name, value });
     input.checked = value === chosen;
@@ -52,10 +56,11 @@ function restore(form, data, hash) {
   const wanted = new URLSearchParams(hash.slice(1));
   if (!data.networks.some(({ name }) => name === wanted.get("network"))) return;
   for (const name of ["network", "picture", "class", "left", "right", "view", "show", "stop", "clip", "opacity"]) {
-    const field = form.elements[name], before = field.value, value = wanted.get(name);
-    if (value === null) continue;
-    field.value = value;
-    if (field.value !== value) field.value = before;
+    const field = form.querySelector(`:is(select, [type=range])[name=${name}]`);
+    const option = [...form.querySelectorAll(`[name=${name}][type=radio], [name=${name}] option`)]
+      .find(({ value }) => value === wanted.get(name));
+    if (option) option[field ? "selected" : "checked"] = true;
+    else if (field?.type === "range" && wanted.has(name)) field.value = wanted.get(name);
     offerAll(form, data);
   }
 }
