@@ -5,7 +5,7 @@ const [LEFT, RIGHT, HIGH, LOW] = [30, 234, 8, 84]; // of the curve, in units of 
 const decimals = (number) =>
   number === null ? "–" : (Math.round(100 * number) / 100 + 0).toFixed(2).replace("-", "−");
 const SERIES = [
-  ["magnitudes", "magnitudes"], ["withSigns", "with signs"], ["noise", "noise under the same zeros"],
+  ["magnitudes", "magnitudes"], ["withSigns", "with signs"], ["noise", "noise, same zeros"],
 ];
 
 function panels(figure) {
