@@ -25,8 +25,9 @@ function offer(form, name, items) {
   place.replaceChildren(...items.map(({ value, text, image }) => {
     const input = element("input", { type: "radio", name, value });
     input.checked = value === chosen;
-    const shown = image ? [element("img", { src: image, alt: "" })] : [];
-    return element("label", {}, input, ...shown, element("span", {}, text));
+    const shown = image ? [element("img", { src: image, alt: text })] : [];
+    const spoken = image ? { "aria-hidden": "true" } : {}; // the name of the image is enough
+    return element("label", {}, input, ...shown, element("span", spoken, text));
   }));
 }
 
