@@ -20,9 +20,8 @@ from skimage.measure import block_reduce
 
 from course.autograd import Tensor
 from course.catalogue import CATALOGUE
-from course.explore import Exhibit, digits, explorer, measure, photographs
-from course.explore.exhibits import noise_null
-from course.explore.page import quantise
+from course.explore.exhibits import Exhibit, digits, measure, noise_null, photographs
+from course.explore.page import explorer, quantise
 from course.methods.backprop_rules import guided_backprop
 from course.methods.saliency import gradient, gradient_times_input
 from course.methods.sanity_checks import (

@@ -8,8 +8,13 @@ from __future__ import annotations
 import sys
 from html import escape
 
-from course.explore import clothes, digits, explorer, measure, photographs
-from course.plot.attention import View
+from course.threads import one_thread
+
+one_thread()  # before anything imports NumPy
+
+from course.explore.exhibits import clothes, digits, measure, photographs  # noqa: E402
+from course.explore.page import explorer  # noqa: E402
+from course.plot.attention import View  # noqa: E402
 
 
 def main(path: str) -> None:
