@@ -270,11 +270,15 @@ def test_by_keyboard_alone(browser: Any, view: View, tmp_path: Path) -> None:
 
 
 @pytest.mark.browser
-def test_pixels_are_the_maps_in_the_books_colours(browser: Any, view: View, tmp_path: Path) -> None:
+@pytest.mark.parametrize("label", [0, 1])
+def test_pixels_are_the_maps_in_the_books_colours(
+    browser: Any, view: View, tmp_path: Path, label: int
+) -> None:
     from matplotlib import colormaps
 
-    page = opened(browser, view, tmp_path, "#network=mnist_cnn&stop=2&right=gradient_times_input")
-    maps = decoded(stored(view)["networks"][0], 0)[0]
+    hash_ = f"#network=mnist_cnn&class={label}&stop=2&right=gradient_times_input"
+    page = opened(browser, view, tmp_path, hash_)
+    maps = decoded(stored(view)["networks"][0], 0)[label]
     for side, m, colours in (("left", 0, "magma"), ("right", 2, "RdBu_r")):
         share = maps[m, 2] / np.percentile(np.abs(maps[m, 2]), 99)
         share = share if colours == "magma" else (share + 1) / 2
