@@ -1,7 +1,7 @@
 // --- Everything together -----------------------------------------------------------------------
 
 const percent = (share) =>
-  share < 0.0005 ? "less than 0.1 %" : `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)} %`;
+  share < 0.0005 ? "less than 0.1\u00a0%" : `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)}\u00a0%`;
 const PAUSE = 1200; // milliseconds at each stop while playing
 
 function start(root) {

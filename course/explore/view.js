@@ -49,7 +49,7 @@ function draw(figure, data, state, levels) {
   legend(figure.querySelector(".ex-legend"), signed, palette);
   readout(figure.querySelector("output"), series, stop, empty);
   curve(figure.querySelector("svg"), series, stop, title);
-  const where = `${title} in chapter ${lecture.slice(0, 2)}`;
+  const where = `${title} in chapter\u00a0${lecture.slice(0, 2)}`;
   figure.querySelector(".ex-lecture").replaceChildren(
     data.book === null ? where : element("a", { href: `${data.book}${lecture}.html` }, where));
 }
