@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from course.cli import author, grade, help, judging, release, sanity, setup, watch
+from course.cli import author, grade, help, judging, lab, release, sanity, setup, watch
 from course.cli.common import app
 
 __all__ = ["app", "main"]
@@ -19,6 +19,7 @@ for command in (
     setup.reset,
     setup.start,
     setup.doctor,
+    lab.lab,
     sanity.sanity,
     release.release,
     grade.grade,
