@@ -222,7 +222,7 @@ def test_unusable_code_gets_one_sentence(call, code, says):
     [
         (["own.py:missing"], "own.py: defines no function called missing"),
         (["owm.py"], "there is no file owm.py; did you mean own.py?"),
-        (["grad"], "grad is neither a .py file nor one of gradient, saliency_map,"),
+        (["grad"], "grad is neither a .py file nor one of gradient, smoothgrad,"),
         (["gradient", "--examples", "40", "--network", "efficientnet_lite0"], "only 29 examples"),
     ],
 )
