@@ -37,7 +37,8 @@ def test_wheel_holds_the_whole_course(wheel: zipfile.ZipFile) -> None:
     names = set(wheel.namelist())
     shown = [*(ROOT / "course" / "plot").glob("*.[cj]s*")]
     settings = [*(ROOT / "course" / "cli" / "jupyter").rglob("*.json")]
-    modules = [*(ROOT / "course").rglob("*.py"), *shown, *settings]
+    templates = [*(ROOT / "course" / "authoring" / "templates").iterdir()]
+    modules = [*(ROOT / "course").rglob("*.py"), *shown, *settings, *templates]
     wanted = {p.relative_to(ROOT).as_posix() for p in [*modules, *data_files()]}
     assert len(wanted) > 150
     assert wanted <= names
