@@ -62,7 +62,7 @@ ASIDES = {
 # What the arrows would allow and the course does not: the grader knows no method by name.
 NEVER = {("grading", "methods")}
 # Everybody may import these; they import nothing of the course.
-HELPERS = ("page", "progress")
+HELPERS = ("page", "progress", "threads")
 
 COLUMN, ROW, WIDE, HIGH, EDGE = 102, 66, 88, 28, 3
 BENDS = {("grading", "specs"): 16, ("grading", "authoring"): 38}  # of the arrows that go back up
@@ -118,7 +118,7 @@ def svg() -> str:
             f'<rect x="{x}" y="{y}" width="{WIDE}" height="{HIGH}" rx="5"/>'
             f'<text x="{x + WIDE / 2}" y="{y + HIGH / 2 + 4.5}">{name}</text>'
         )
-    note = f"Everybody may import {' and '.join(HELPERS)}."
+    note = f"Everybody may import {', '.join(HELPERS)}."
     lines.append(f'<text class="note" x="{width / 2}" y="{height - 6}">{note}</text>')
     return "\n".join([*lines, "</svg>"])
 
