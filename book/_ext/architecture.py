@@ -14,21 +14,21 @@ from sphinx.util.docutils import SphinxDirective
 
 # Package -> column and row of its box.
 BOXES = {
-    "cli": (1.0, 0),
+    "cli": (1.2, 0),
     "notebook": (0.0, 1),
-    "authoring": (1.0, 1),
-    "sanity": (2.0, 1),
-    "specs": (1.0, 2),
-    "catalogue": (2.0, 2),
-    "experiments": (3.0, 2),
+    "authoring": (1.2, 1),
+    "sanity": (2.35, 1),
+    "specs": (1.2, 2),
+    "catalogue": (2.35, 2),
+    "experiments": (3.35, 2),
     "reference": (0.0, 3),
-    "grading": (1.0, 3),
-    "plot": (1.0, 4),
-    "methods": (2.0, 4),
-    "models": (3.0, 4),
-    "nn": (2.0, 5),
-    "data": (3.0, 5),
-    "autograd": (2.0, 6),
+    "grading": (1.2, 3),
+    "plot": (1.2, 4),
+    "methods": (2.35, 4),
+    "models": (3.35, 4),
+    "nn": (2.35, 5),
+    "data": (3.35, 5),
+    "autograd": (2.35, 6),
 }
 # An import goes along these arrows, by one or by several.
 ARROWS = [
@@ -65,7 +65,7 @@ NEVER = {("grading", "methods")}
 HELPERS = ("page", "progress", "threads")
 
 COLUMN, ROW, WIDE, HIGH, EDGE = 102, 66, 88, 28, 3
-BENDS = {("grading", "specs"): 16, ("grading", "authoring"): 38}  # of the arrows that go back up
+BENDS = {("grading", "specs"): 18, ("grading", "authoring"): 36}  # of the arrows that go back up
 
 
 class Point(NamedTuple):
@@ -100,7 +100,7 @@ def arrow(start: str, end: str) -> str:
 
 def svg() -> str:
     """The drawing, in the colours of the page around it."""
-    width = 2 * EDGE + 3 * COLUMN + WIDE
+    width = 2 * EDGE + 3.35 * COLUMN + WIDE
     height = 2 * EDGE + 6 * ROW + HIGH + 26
     said = "; ".join(f"{a} to {b}" for a, b in ARROWS)
     asides = "; ".join(f"{a} to {b} ({', '.join(sorted(n))})" for (a, b), n in ASIDES.items())
