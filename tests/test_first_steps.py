@@ -121,3 +121,12 @@ def test_it_fits_narrow_terminals_and_no_command_is_broken(width, monkeypatch):
 def test_the_length_of_an_answer_is_that_of_its_code():
     # 05.1: Tensor, model, score, grad, and a comment of two lines that does not count
     assert guide.length(find("05.1")[1][0]) == 4
+
+
+def test_a_folder_with_a_strange_name_is_named_as_it_is(monkeypatch):
+    below = Path("a [bold]name/below")
+    below.mkdir(parents=True)
+    shutil.copytree("exercises", below.parent / "exercises")
+    monkeypatch.chdir(below)
+    assert "[bold]name/exercises/01_autograd.py" in run()[1].replace(" ", "")
+    assert "[bold]name/exercises/01_autograd.py" in run("check", "01.1")[1].replace(" ", "")

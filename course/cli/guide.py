@@ -37,7 +37,7 @@ def welcome(folder: Path, spec: ModuleSpec, exercise: Exercise) -> None:
     steps = Table.grid(padding=(0, 2))
     steps.add_column(no_wrap=True)
     steps.add_column(overflow="fold")
-    steps.add_row("1  Open", place(folder, spec, exercise))
+    steps.add_row("1  Open", Text(place(folder, spec, exercise)))
     steps.add_row("2  Write", Text(f"{exercise.goal} {TASK}"))
     steps.add_row("3  Check", Text(f"course check {exercise.number}", "bold"))
     steps.add_row("", "")
@@ -77,13 +77,12 @@ def onward(folder: Path, specs: tuple[ModuleSpec, ...], verdicts: list[Verdict])
 
 def announce(folder: Path, spec: ModuleSpec, exercise: Exercise) -> None:
     """The exercise that comes next."""
-    where = place(folder, spec, exercise)
-    _say(f"Next: write [bold]{exercise.name}[/] in {where}", exercise.number)
+    _say(f"Next: write {exercise.name} in {place(folder, spec, exercise)}", exercise.number)
 
 
 def _say(where: str, number: str, style: str = "") -> None:
-    line = f" {where}\n then [bold]course check {number}[/]"
-    console.print(line, style=style or None, soft_wrap=True)
+    line = Text.assemble(f" {where}\n then ", (f"course check {number}", "bold"), style=style)
+    console.print(line, soft_wrap=True)
 
 
 def place(folder: Path, spec: ModuleSpec, exercise: Exercise) -> str:
