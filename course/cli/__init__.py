@@ -6,7 +6,7 @@ from course.threads import one_thread
 
 one_thread()  # before anything imports NumPy
 
-from course.cli import author, grade, help, judging, release, sanity, setup, watch  # noqa: E402
+from course.cli import author, grade, help, judging, lab, release, sanity, setup, watch  # noqa: E402
 from course.cli.common import app  # noqa: E402
 
 __all__ = ["app", "main"]
@@ -23,6 +23,7 @@ for command in (
     setup.reset,
     setup.start,
     setup.doctor,
+    lab.lab,
     sanity.sanity,
     release.release,
     grade.grade,
