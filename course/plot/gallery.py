@@ -32,10 +32,12 @@ def place(attribution: np.ndarray) -> str:
 
 
 def description(attribution: np.ndarray) -> str:
-    """A map (H, W) for somebody who does not see it: how much of it is strong, where, which sign."""
+    """A map (H, W) for somebody who does not see it: how concentrated, where, and of which sign."""
     if not attribution.any():
         return "zero everywhere"
-    text = f"half of it on {concentration(attribution):.0%} of the pixels, most {place(attribution)}"
+    text = (
+        f"half of it on {concentration(attribution):.0%} of the pixels, most {place(attribution)}"
+    )
     if (attribution < 0).any():
         share = np.maximum(attribution, 0).sum() / np.abs(attribution).sum()
         text += f"; {share:.0%} of it speaks for the class"
@@ -45,7 +47,8 @@ def description(attribution: np.ndarray) -> str:
 def picture(address: str, alt: str, caption: str = "") -> str:
     """One picture; `address` is what `course.plot.pictures` makes."""
     image = f'<img src="{address}" alt="{escape(alt)}" decoding="async">'
-    return f"<figure>{image}{f'<figcaption>{escape(caption)}</figcaption>' if caption else ''}</figure>"
+    below = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
+    return f"<figure>{image}{below}</figure>"
 
 
 def gallery_row(name: str, title: str, pictures: Sequence[str], note: str = "") -> str:
@@ -64,5 +67,6 @@ def gallery_row(name: str, title: str, pictures: Sequence[str], note: str = "") 
 
 
 def gallery(rows: Sequence[str], kind: str = "") -> str:
-    """Rows one below the other. kind: "pixels" enlarges without smoothing, "words" has no columns."""
+    """Rows, one below the other. kind: "pixels" enlarges them without smoothing, "words" has no
+    columns."""
     return f'<div class="gallery {kind}">{"".join(rows)}</div>'
