@@ -1,8 +1,8 @@
 """What each method of the catalogue costs, satisfies and fails: measured, for the method chooser.
 
-    python -m course.experiments.choose
+    OMP_NUM_THREADS=1 python -m course.experiments.choose
 
-takes a few minutes and writes results/choose.json. An axiom is tested where it can fail: on random
+takes a minute or two and writes results/choose.json. An axiom is tested where it can fail: on random
 networks that are one function wired in two ways, on one that saturates, on two whose scores are
 added. One counterexample refutes an axiom; that none was found here proves nothing, and for some
 methods a theorem does (Sundararajan et al. 2017 for Integrated Gradients).
