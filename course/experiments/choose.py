@@ -2,10 +2,10 @@
 
     OMP_NUM_THREADS=1 python -m course.experiments.choose
 
-takes a minute or two and writes results/choose.json. An axiom is tested where it can fail: on random
-networks that are one function wired in two ways, on one that saturates, on two whose scores are
-added. One counterexample refutes an axiom; that none was found here proves nothing, and for some
-methods a theorem does (Sundararajan et al. 2017 for Integrated Gradients).
+takes a minute or two and writes results/choose.json. An axiom is tested where it can fail: on
+random networks that are one function wired in two ways, on one that saturates, on two whose scores
+are added. One counterexample refutes an axiom; that none was found here proves nothing, and for
+some methods a theorem does (Sundararajan et al. 2017 for Integrated Gradients).
 """
 
 from __future__ import annotations
