@@ -15,10 +15,10 @@ import numpy as np
 from matplotlib import colormaps
 from PIL import Image, PngImagePlugin
 
-from course import front
 from course.data import photo, preprocess, to_image
 from course.experiments import front as experiment
 from course.experiments import store
+from course.explore import front
 from course.plot import pictures
 
 ROOT = Path(__file__).resolve().parents[1]

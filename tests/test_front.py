@@ -13,10 +13,10 @@ import pytest
 from matplotlib import colormaps
 from PIL import Image
 
-from course import front
 from course.data import photo, preprocess
 from course.experiments import front as experiment
 from course.experiments import store
+from course.explore import front
 from course.methods.sanity_checks import reinitialize_from_top
 from course.models import build
 from course.specs import modules
