@@ -35,7 +35,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
 
 def test_wheel_holds_the_whole_course(wheel: zipfile.ZipFile) -> None:
     names = set(wheel.namelist())
-    modules = [*(ROOT / "course").rglob("*.py"), *(ROOT / "course" / "plot").glob("*.[cj]s*")]
+    kinds = ("*.py", "*.css", "*.js", "*.html")
+    modules = [path for kind in kinds for path in (ROOT / "course").rglob(kind)]
     wanted = {p.relative_to(ROOT).as_posix() for p in [*modules, *data_files()]}
     assert len(wanted) > 150
     assert wanted <= names
