@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from course.plot import gallery
-from course.plot.pictures import ink_picture, map_picture, photo_picture
+from course.plot.gallery import ink_picture, photo_picture
+from course.plot.pictures import map_picture
 
 
 def pixels(address: str) -> np.ndarray:

@@ -3,7 +3,7 @@
     python -m course.experiments.front
 
 measures, in a minute or two, how much of each map is left when the network is destroyed, and how
-much the maps of different photographs have in common anyway. `course.front` draws it.
+much the maps of different photographs have in common anyway. `course.explore.front` draws it.
 """
 
 from __future__ import annotations

@@ -7,7 +7,23 @@ from html import escape
 
 import numpy as np
 
+from course.plot.pictures import address
+
 ROWS, COLUMNS = ("at the top", "", "at the bottom"), ("left", "", "right")
+
+
+def ink_picture(image: np.ndarray) -> str:
+    """The address of a picture of a digit (H, W) from 0 to 1, as ink on paper."""
+    from PIL import Image
+
+    return address(Image.fromarray(np.rint(255 * (1 - np.clip(image, 0, 1))).astype(np.uint8)))
+
+
+def photo_picture(image: np.ndarray) -> str:
+    """The address of a picture of a photograph (H, W, 3) of bytes."""
+    from PIL import Image
+
+    return address(Image.fromarray(image), "JPEG")
 
 
 def concentration(attribution: np.ndarray) -> float:
@@ -44,9 +60,9 @@ def description(attribution: np.ndarray) -> str:
     return text
 
 
-def picture(address: str, alt: str, caption: str = "") -> str:
-    """One picture; `address` is what `course.plot.pictures` makes."""
-    image = f'<img src="{address}" alt="{escape(alt)}" decoding="async">'
+def picture(source: str, alt: str, caption: str = "") -> str:
+    """One picture; `source` is its address, as `course.plot.pictures` and the two above make it."""
+    image = f'<img src="{source}" alt="{escape(alt)}" decoding="async">'
     below = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
     return f"<figure>{image}{below}</figure>"
 

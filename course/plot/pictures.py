@@ -1,8 +1,4 @@
-"""Maps and images as small pictures inside a page: an address that an `<img>` can show.
-
-One byte a pixel and a palette, so that dozens of them fit into a page. The colours are those of
-`course.plot.maps`.
-"""
+"""Maps and images as small pictures inside a page, which takes them without any other file."""
 
 from __future__ import annotations
 
@@ -18,41 +14,24 @@ from course.plot.maps import MAGNITUDE, SIGNED, shared_scale
 def map_picture(
     attribution: np.ndarray, scale: float | None = None, signed: bool | None = None
 ) -> str:
-    """A map (H, W): red raises the score, blue lowers it; magnitudes from black to yellow.
-
-    scale: the magnitude at which colours end; by default, the 99.5th percentile.
-    signed: unless told, a map is signed if anything in it is negative.
-    """
+    """A map (H, W) as the address of a picture, coloured as `draw_map` does it, a dot a pixel."""
     from matplotlib import colormaps
     from PIL import Image
 
     if signed is None:
         signed = bool((attribution < 0).any())
-    share = np.clip(attribution / (scale or shared_scale(attribution)), -1 if signed else 0, 1)
+    scale = scale or shared_scale(attribution)
+    share = np.clip(attribution / scale, -1 if signed else 0, 1)
     levels = np.rint(255 * ((share + 1) / 2 if signed else share)).astype(np.uint8)
-    picture = Image.fromarray(levels)
+    picture = Image.fromarray(levels)  # one byte a pixel, and a palette
     palette = colormaps[SIGNED if signed else MAGNITUDE](np.arange(256), bytes=True)[:, :3]
     picture.putpalette(palette.tobytes())
     return address(picture)
 
 
-def ink_picture(image: np.ndarray) -> str:
-    """A digit (H, W) from 0 to 1, as ink on paper."""
-    from PIL import Image
-
-    return address(Image.fromarray(np.rint(255 * (1 - np.clip(image, 0, 1))).astype(np.uint8)))
-
-
-def photo_picture(image: np.ndarray) -> str:
-    """A photograph (H, W, 3) of bytes."""
-    from PIL import Image
-
-    return address(Image.fromarray(image), "JPEG")
-
-
 def address(picture: Any, kind: str = "PNG") -> str:
-    """A Pillow image as a data: address."""
+    """An image of Pillow's as the address that an `<img>` has as its source."""
     buffer = io.BytesIO()
-    picture.save(buffer, kind, optimize=True)
+    picture.save(buffer, kind)
     data = base64.b64encode(buffer.getvalue()).decode()
     return f"data:image/{kind.lower()};base64,{data}"

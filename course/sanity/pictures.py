@@ -12,16 +12,18 @@ PIXELS = 64  # larger maps are drawn smaller, in which nothing is lost at the si
 
 
 def map_picture(attribution: np.ndarray) -> str:
-    """A map (H, W) as the address of a picture, on its own scale."""
-    return pictures.map_picture(_shrunk(attribution), signed=bool((attribution < 0).any()))
+    """A map (H, W) as the address of a picture, on its own scale: red raises the score, blue
+    lowers it; from black to yellow where nothing is negative."""
+    signed = bool((attribution < 0).any())
+    return pictures.map_picture(_shrunk(attribution), signed=signed)
 
 
 def input_picture(x: np.ndarray, network: str) -> str:
     """An example (C, H, W) of a network as the address of a picture."""
     from PIL import Image
 
-    if network in RETRAINED:
-        return pictures.ink_picture(x[0])
+    if network in RETRAINED:  # ink on paper
+        return pictures.address(Image.fromarray(np.rint(255 * (1 - x[0])).astype(np.uint8)))
     if network == "small_cnn":
         grey = np.clip(x / x.max(), 0, 1).transpose(1, 2, 0)
         return pictures.address(Image.fromarray(np.rint(255 * grey).astype(np.uint8)))
