@@ -1,0 +1,169 @@
+"""The built book in a browser: every page whole, offline and accessible, at two widths, light and
+dark; on paper; and its search."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.browser
+
+# What is wrong with the page as it stands, one sentence each.
+INSPECT = """
+() => {
+  const wrong = [], html = document.documentElement, dark = html.dataset.theme === "dark";
+  if (html.scrollWidth > innerWidth) wrong.push(`scrolls sideways: ${html.scrollWidth} px`);
+  for (const math of document.querySelectorAll(".math"))
+    if (!math.querySelector("mjx-container")) wrong.push("not rendered: " + math.textContent);
+  for (const error of document.querySelectorAll("mjx-merror"))
+    wrong.push("bad formula: " + error.textContent);
+  for (const image of document.images) {
+    const inText = image.closest("article");  // elsewhere, an empty text marks an ornament
+    if (inText ? !image.alt.trim() : !image.hasAttribute("alt"))
+      wrong.push("no alternative text: " + image.src);
+    if (!image.complete || !image.naturalWidth) wrong.push("not loaded: " + image.src);
+    if (dark && inText && getComputedStyle(image).filter !== "none")
+      wrong.push("filtered in dark mode: " + image.src);
+  }
+  for (const font of document.fonts)
+    if (font.status === "error") wrong.push("font not loaded: " + font.family);
+  return wrong;
+}
+"""
+
+# axe measures the contrast of each word. Code has thousands, so one of each kind stays in each kind
+# of block; formulas are left out, as each of their signs is an element in the colour of the text.
+AUDIT = """
+async () => {
+  const seen = new Set();
+  for (const word of document.querySelectorAll(".highlight pre span")) {
+    const kinds = [word, word.closest("[class*='highlight-']"), word.closest(".cell, .admonition")];
+    const kind = kinds.map(element => element?.className).join("/");
+    if (seen.has(kind)) word.replaceWith(word.textContent);
+    seen.add(kind);
+  }
+  const report = await axe.run(
+    { exclude: [["mjx-container > *"]] }, { resultTypes: ["violations"], preload: false }
+  );
+  return report.violations
+    .filter(rule => ["serious", "critical"].includes(rule.impact))
+    .map(rule => `${rule.id}: ` + rule.nodes.slice(0, 3).map(n => n.target + " " + n.html).join("; "));
+}
+"""
+
+
+def visit(
+    browser: Any, names: list[str], base: str, width: int, scheme: str, axe: str = ""
+) -> dict[str, list[str]]:
+    """Read every page, all dropdowns open, and list what went wrong on each."""
+    context = browser.new_context(
+        viewport={"width": width, "height": 900}, color_scheme=scheme, reduced_motion="reduce"
+    )
+    page = context.new_page()
+    wrong: list[str] = []
+
+    def on_request(request: Any) -> None:
+        if not request.url.startswith((base, "data:", "blob:")):
+            wrong.append(f"asks for {request.url}")
+
+    def on_console(message: Any) -> None:
+        if message.type == "error":
+            wrong.append(f"console: {message.text}")
+
+    page.on("request", on_request)
+    page.on("requestfailed", lambda request: wrong.append(f"failed: {request.url}"))
+    page.on("console", on_console)
+    page.on("pageerror", lambda error: wrong.append(f"script: {error}"))
+    report = {}
+    for name in names:
+        page.goto(f"{base}/{name}")
+        page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true; })")
+        page.evaluate("() => window.MathJax?.startup?.promise")
+        page.evaluate("() => document.fonts.ready.then(() => true)")
+        page.wait_for_timeout(100)  # for whatever starts late
+        assert page.evaluate("document.documentElement.dataset.theme") == scheme
+        found = [*wrong, *page.evaluate(INSPECT)]
+        if axe:
+            page.evaluate(axe)
+            found += page.evaluate(AUDIT)
+        if found:
+            report[name] = found
+        wrong.clear()
+    context.close()
+    return report
+
+
+@pytest.fixture(scope="module")
+def axe() -> str:
+    package = pytest.importorskip("axe_playwright_python", reason="no axe: make install")
+    return (Path(package.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def names(book: Path) -> list[str]:
+    return sorted(path.name for path in book.glob("*.html"))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1400, 390])
+def test_pages_are_whole_offline_and_accessible(
+    browser: Any, names: list[str], served: str, width: int, scheme: str, axe: str
+) -> None:
+    assert visit(browser, names, served, width, scheme, axe) == {}
+
+
+def test_pages_open_as_files_too(browser: Any, names: list[str], book: Path) -> None:
+    assert visit(browser, names, book.as_uri(), 1400, "light") == {}
+
+
+def test_axe_finds_what_is_wrong(browser: Any, axe: str) -> None:
+    page = browser.new_page()
+    page.set_content("<html lang='en'><p style='color: #bbb'>pale</p><img src='data:,'>")
+    page.evaluate(axe)
+    found = page.evaluate(AUDIT)
+    assert [rule.split(":")[0] for rule in found] == ["color-contrast", "image-alt"]
+    page.close()
+
+
+def test_the_chapter_has_formulas_and_figures(browser: Any, served: str) -> None:
+    page = browser.new_page()
+    page.goto(f"{served}/05_saliency.html")
+    page.wait_for_selector("mjx-container")
+    assert page.locator("article img").count() >= 1
+    page.close()
+
+
+@pytest.mark.parametrize("width", [1400, 390])
+def test_search_finds_the_chapter_from_files_too(browser: Any, book: Path, width: int) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.goto((book / "index.html").as_uri())
+    page.keyboard.press("Control+k")
+    page.keyboard.type("completeness")
+    page.keyboard.press("Enter")
+    found = page.locator("#search-results li a", has_text="Integrated Gradients")
+    found.first.wait_for()
+    found.first.click()
+    page.wait_for_url("**/06_integrated_gradients*")
+    assert "completeness" in page.locator("article").inner_text().lower()
+    page.close()
+
+
+def test_paper_has_the_text_alone_in_light_colours(browser: Any, book: Path) -> None:
+    page = browser.new_page(color_scheme="dark", viewport={"width": 1400, "height": 900})
+    page.goto((book / "06_integrated_gradients.html").as_uri())
+    box = page.locator(".admonition.exercise").first
+    answer = box.locator("details", has_text="Solution").last
+    assert page.locator(".bd-sidebar-primary").is_visible()
+    assert answer.is_visible()
+    page.emulate_media(media="print", color_scheme="dark")
+    for gone in (".bd-sidebar-primary", ".bd-header-article", ".bd-sidebar-secondary", ".copybtn"):
+        assert not page.locator(gone).first.is_visible(), gone
+    assert not answer.is_visible()
+    assert box.is_visible()
+    colours = "() => ['color', 'backgroundColor'].map(c => getComputedStyle(document.body)[c])"
+    assert page.evaluate(colours) == ["rgb(34, 38, 44)", "rgb(255, 255, 255)"]
+    wide = "() => [...document.querySelectorAll('article pre')].map(getComputedStyle)"
+    assert set(page.evaluate(f"({wide})().map(style => style.whiteSpace)")) == {"pre-wrap"}
+    page.close()
