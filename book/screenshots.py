@@ -1,6 +1,6 @@
 """Photograph every page of the built book at two widths, light and dark: `make screenshots`.
 
-Into book/_build/screenshots, a page in slices that fit a screen. Names of pages as arguments choose.
+Into book/_build/screenshots, in slices that fit a screen. Names of pages as arguments choose.
 """
 
 from __future__ import annotations

@@ -19,6 +19,12 @@ INSPECT = """
     if (!math.querySelector("mjx-container")) wrong.push("not rendered: " + math.textContent);
   for (const error of document.querySelectorAll("mjx-merror"))
     wrong.push("bad formula: " + error.textContent);
+  for (const formula of document.querySelectorAll("article span.math mjx-container")) {
+    const paragraph = formula.closest("p, li, dd, figcaption, summary");
+    if (paragraph && !formula.closest("table") &&
+        formula.getBoundingClientRect().right > paragraph.getBoundingClientRect().right + 2)
+      wrong.push("formula cut off, too long for a line: " + formula.parentElement.textContent);
+  }
   for (const image of document.images) {
     const inText = image.closest("article");  // elsewhere, an empty text marks an ornament
     if (inText ? !image.alt.trim() : !image.hasAttribute("alt"))
@@ -33,9 +39,9 @@ INSPECT = """
 }
 """
 
-# axe measures the contrast of each element that has text. Formulas have one for each sign, all in the
-# colour of the text, so they are emptied; of the words of code one of each kind stays in each kind of
-# block. The dark colours change nothing but contrast.
+# axe measures the contrast of each element that has text. Formulas have one for each sign, all in
+# the colour of the text, so they are emptied; of the words of code one of each kind stays in each
+# kind of block. The dark colours change nothing but contrast.
 AUDIT = """
 async () => {
   const seen = new Set();
@@ -47,11 +53,12 @@ async () => {
   }
   for (const formula of document.querySelectorAll("mjx-container")) formula.replaceChildren();
   const options = { resultTypes: ["violations"], preload: false };
-  if (document.documentElement.dataset.theme === "dark") options.runOnly = ["color-contrast", "link-in-text-block"];
+  if (document.documentElement.dataset.theme === "dark")
+    options.runOnly = ["color-contrast", "link-in-text-block"];
   const report = await axe.run(document, options);
   return report.violations
     .filter(rule => ["serious", "critical"].includes(rule.impact))
-    .map(rule => `${rule.id}: ` + rule.nodes.slice(0, 3).map(n => n.target + " " + n.html).join("; "));
+    .map(rule => `${rule.id}: ` + rule.nodes.slice(0, 3).map(node => node.html).join("; "));
 }
 """
 
@@ -146,6 +153,31 @@ def test_search_finds_the_chapter_from_files_too(browser: Any, book: Path, width
     found.first.click()
     page.wait_for_url("**/06_integrated_gradients*")
     assert "completeness" in page.locator("article").inner_text().lower()
+    page.close()
+
+
+def test_the_notebook_is_downloaded_by_keyboard_too(browser: Any, served: str) -> None:
+    page = browser.new_page()
+    page.goto(f"{served}/05_saliency.html")
+    link = page.get_by_role("link", name="This page as a notebook")
+    link.focus()
+    with page.expect_download() as download:
+        page.keyboard.press("Enter")
+    assert download.value.suggested_filename == "05_saliency.ipynb"
+    page.close()
+
+
+def test_claims_stack_on_a_phone_and_name_their_columns(browser: Any, served: str) -> None:
+    page = browser.new_page(viewport={"width": 390, "height": 900})
+    page.goto(f"{served}/05_saliency.html")
+    table = page.locator("table.claims")
+    cells = table.get_by_role("row").nth(1).get_by_role("cell")
+    boxes = [cell.bounding_box() for cell in cells.all()]
+    assert len(boxes) == 5
+    assert len({box["x"] for box in boxes}) == 1  # one below the other
+    assert table.evaluate("t => t.scrollWidth <= t.parentElement.clientWidth")
+    names = "cells => cells.map(cell => getComputedStyle(cell, '::before').content)"
+    assert cells.evaluate_all(names)[1:3] == ['"paper"', '"here"']
     page.close()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import inspect
 import re
 import textwrap
@@ -152,11 +153,22 @@ def test_no_notebook_holds_an_answer_or_a_hint(book: Path) -> None:
             assert squeeze(exercise.hints[2]) not in text, (name, exercise.name)
 
 
+def test_shown_code_of_an_answer_becomes_a_pointer(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("myst_nb", reason="the book's tools are missing: make install")
+    monkeypatch.syspath_prepend(ROOT / "book" / "_ext")
+    downloads = importlib.import_module("downloads")
+    function = specs.modules()[0].exercises[0].function
+    assert function.__name__ in downloads.pointer(inspect.getsource(function))
+    assert downloads.pointer("def pull_back(tape):\n    return tape") is None
+
+
 @pytest.mark.browser
 @pytest.mark.parametrize("name", ["05_saliency_language", "05_saliency_exercises"])
 def test_a_notebook_runs(book: Path, tmp_path: Path, name: str) -> None:
     nbclient = pytest.importorskip("nbclient", reason="the book's tools are missing: make install")
     notebook = notebooks(book)[name]
-    nbclient.NotebookClient(notebook, timeout=60, resources={"metadata": {"path": tmp_path}}).execute()
+    nbclient.NotebookClient(
+        notebook, timeout=60, resources={"metadata": {"path": tmp_path}}
+    ).execute()
     ran = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert all(cell.execution_count for cell in ran)

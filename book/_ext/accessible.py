@@ -1,7 +1,8 @@
-"""What the theme leaves out for those who do not see the page: names of toggles, roles of lists."""
+"""What the theme leaves out: names for toggles, roles for lists, tables that a phone can show."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from bs4 import BeautifulSoup
@@ -18,10 +19,26 @@ def name_toggles(tree: BeautifulSoup | str) -> BeautifulSoup:
     return soup
 
 
+def label_claims(table: re.Match[str]) -> str:
+    """A table of claims is wide with text: on a phone its rows stack, and cells name their column."""
+    soup = BeautifulSoup(table[0], "html.parser")
+    heads = [head.get_text(strip=True) for head in soup.select("thead th")]
+    if heads[:1] != ["claim"]:
+        return table[0]
+    soup.table["class"] = [*soup.table.get("class", []), "claims"]
+    soup.table["role"] = "table"  # which `display: block` would take away
+    for row in soup.select("tr"):
+        row["role"] = "row"
+        for head, cell in zip(heads, row.select("td"), strict=False):
+            cell["role"], cell["data-label"] = "cell", head
+    return str(soup)
+
+
 def mend(body: str) -> str:
+    body = re.sub(r"<table\b.*?</table>", label_claims, body, flags=re.DOTALL)
     # A list's children have to be list items; the role of a bibliography's entry is deprecated.
     body = body.replace(' role="doc-biblioentry"', ' role="listitem"')
-    # What scrolls by itself gets the keyboard's focus (from the theme's script), so it needs a name.
+    # What scrolls by itself gets the focus of the keyboard (by the theme's script): name it.
     return body.replace(
         'class="pst-scrollable-table-container"',
         'class="pst-scrollable-table-container" role="group" aria-label="Table"',
