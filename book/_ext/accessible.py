@@ -20,7 +20,7 @@ def name_toggles(tree: BeautifulSoup | str) -> BeautifulSoup:
 
 
 def label_claims(table: re.Match[str]) -> str:
-    """A table of claims is wide with text: on a phone its rows stack, and cells name their column."""
+    """A claims table is wide with text: on a phone rows stack, and each cell names its column."""
     soup = BeautifulSoup(table[0], "html.parser")
     heads = [head.get_text(strip=True) for head in soup.select("thead th")]
     if heads[:1] != ["claim"]:
