@@ -6,12 +6,13 @@ A page that fails here is executed again by the build, which shows the error.
 from __future__ import annotations
 
 import logging
-import os
 from pathlib import Path
 
 from jupyter_cache import get_cache
 from jupyter_cache.executors import load_executor
 from myst_nb.core.read import is_myst_markdown_notebook
+
+from course.threads import one_thread
 
 ROOT = Path(__file__).resolve().parents[1]
 TIMEOUT = 120  # seconds a cell, as in _config.yml
@@ -20,7 +21,7 @@ READER = {"name": "myst_nb_md", "type": "plugin"}
 
 def main() -> None:
     # As many processes as cores: each keeps to one thread.
-    os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
+    one_thread()
     logging.getLogger("jupyter_cache").setLevel(logging.ERROR)
     cache = get_cache(ROOT / "book" / "_build" / ".jupyter_cache")
     for page in sorted((ROOT / "lectures").glob("*.md")):

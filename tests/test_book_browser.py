@@ -198,3 +198,19 @@ def test_paper_has_the_text_alone_in_light_colours(browser: Any, book: Path) -> 
     wide = "() => [...document.querySelectorAll('article pre')].map(getComputedStyle)"
     assert set(page.evaluate(f"({wide})().map(style => style.whiteSpace)")) == {"pre-wrap"}
     page.close()
+
+
+def test_the_interactive_page_works_as_a_file(browser: Any, book: Path) -> None:
+    """Half-way to ruin, guided backpropagation's map is the old one and the gradient's is not."""
+    file = book / "explore.html"
+    assert file.stat().st_size <= 3_000_000
+    page = browser.new_page()
+    page.goto(file.as_uri())
+    page.locator("[name=stop]").focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    page.get_by_text("20 of 50 layers are random").wait_for()
+    numbers = page.locator("figure .ex-number.ex-magnitudes b").all_inner_texts()
+    gradient, guided = map(float, numbers)
+    assert guided > 0.75 > 0.5 > gradient
+    page.close()

@@ -19,7 +19,7 @@ pytest.importorskip("scipy")
 from course.experiments import integrated_gradients as paths
 from course.experiments import saliency, saliency_language, smoothgrad, store
 
-OTHERS = ("proof", "sanity_checks")  # which have tests of their own
+OTHERS = ("proof", "sanity_checks", "choose")  # which have tests of their own
 EXPERIMENTS = [path.stem for path in sorted(store.FOLDER.glob("*.json")) if path.stem not in OTHERS]
 
 

@@ -101,13 +101,14 @@ def test_a_part_of_the_course_is_enough(monkeypatch):
     monkeypatch.chdir("class")
     assert "course check 06.1" in Path("README.md").read_text()
     assert "0 of 1 passed" in run("check")[1]
-    status = run()[1]
-    assert "Not in this folder: 05 (`course reset 05` writes the stubs of 05)" in status
-    assert "Next: write gradient in exercises/06_other.py" in status
+    assert "1 Open exercises/06_other.py" in run()[1]
     assert "05.1" not in run("list")[1]
     assert "06.1 gradient hint 1" in run("hint")[1]
     assert run("doctor")[0] == 0
-    assert run("reset", "05")[0] == 0
+    Path("exercises/06_other.py").write_text(derive.solution_file(other))
+    assert run("check")[0] == 0
+    assert "Not in this folder: 05 (`course reset 05` writes the stubs of 05)" in run()[1]
+    assert run("reset", "05")[0] == run("reset", "06")[0] == 0
     assert f"0 of {1 + len(SPEC.exercises)} passed" in run("check")[1]
     assert "Not in this folder" not in run()[1]
 

@@ -15,6 +15,7 @@ import sys
 import pytest
 
 from course.authoring.derive import solution_file
+from course.grading import child
 from course.grading.run import _post_mortem
 from course.specs import find
 
@@ -119,3 +120,46 @@ def test_a_crash_that_windows_tells_by_a_positive_exit_code(tmp_path):
     outcome = _post_mortem(tmp_path, 5.0, answer, 0xC0000005)
     assert (outcome.kind, outcome.line) == ("killed", 7)
     assert outcome.message == "crashed the process (Windows fatal exception: access violation)"
+
+
+MACOS = """
+import os, sys
+del os.waitid
+from pathlib import Path
+from course.grading.judge import judge
+from course.grading.run import in_child
+from course.grading.warm import Warm
+from course.specs import find
+exercise = find("05.1")[1][0]
+with Warm() as processes:
+    verdict = judge(exercise, in_child(exercise, Path(sys.argv[1]), warm=processes))
+print(verdict.passed, verdict.message)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "waitid"), reason="the other tests are about such a system")
+def test_macos_before_python_3_13_has_fork_but_no_waitid(tmp_path):
+    answer = tmp_path / "answer.py"
+    answer.write_text(ANSWERS["right"])
+    done = subprocess.run(
+        [sys.executable, "-c", MACOS, str(answer)], capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout == "True \n", done.stderr
+
+
+def test_where_the_system_refuses_to_limit_memory_the_other_limits_stay(monkeypatch):
+    resource = pytest.importorskip("resource")
+    limited = []
+
+    def setrlimit(kind, limits):
+        if kind == resource.RLIMIT_AS:
+            raise ValueError("current limit exceeds maximum limit")
+        limited.append(kind)
+
+    monkeypatch.setattr(resource, "setrlimit", setrlimit)
+    monkeypatch.setattr(sys, "platform", "darwin")
+    child.limit_resources(1 << 30, 10)
+    assert limited == [resource.RLIMIT_CPU, resource.RLIMIT_FSIZE, resource.RLIMIT_CORE]
+    monkeypatch.setattr(sys, "platform", "linux")
+    with pytest.raises(ValueError, match="current limit"):
+        child.limit_resources(1 << 30, 10)

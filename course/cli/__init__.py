@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from course.cli import author, grade, help, judging, release, sanity, setup, watch
-from course.cli.common import app
+from course.threads import one_thread
+
+one_thread()  # before anything imports NumPy
+
+from course.cli import author, grade, help, judging, lab, release, sanity, setup, watch  # noqa: E402
+from course.cli.common import app  # noqa: E402
 
 __all__ = ["app", "main"]
 
@@ -19,6 +23,7 @@ for command in (
     setup.reset,
     setup.start,
     setup.doctor,
+    lab.lab,
     sanity.sanity,
     release.release,
     grade.grade,

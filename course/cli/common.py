@@ -64,7 +64,8 @@ def answers(folder: Path, spec: ModuleSpec) -> Path:
 def existing(path: Path) -> Path:
     if path.is_file():
         return path
-    near = difflib.get_close_matches(path.name, [p.name for p in path.parent.glob("*.py")])
+    alike = [p.name for p in path.parent.glob(f"*{path.suffix}")]
+    near = difflib.get_close_matches(path.name, alike)
     stop(f"there is no file {path}" + (f"; did you mean {near[0]}?" if near else ""))
 
 

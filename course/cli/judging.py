@@ -9,36 +9,51 @@ from typing import Annotated
 import typer
 from rich.padding import Padding
 
-from course.cli.common import Which, answers, console, exercises, existing, select, shown
+from course.cli import guide
+from course.cli.common import Which, answers, console, exercises, existing, select
+from course.grading.spec import ModuleSpec
 
 
 def status(context: typer.Context) -> None:
     """Where you are in the course, and what comes next."""
     if context.invoked_subcommand:
         return
-    from course.grading.progress import passed_now, present, upcoming
+    from course.grading.progress import passed_now, present, read, upcoming
     from course.specs import modules
 
     folder = exercises()
     here = present(folder, modules())
+    following = upcoming(folder, here)
+    if following and not read(folder).passed:
+        guide.welcome(folder, *following)
+        return
+    console.print()
     for spec in here:
-        passed = passed_now(folder, spec)
-        console.print(f"\n [bold]{spec.number} {spec.title}[/]")
-        for exercise in spec.exercises:
-            mark = "[bold green]✓[/]" if passed[exercise.number] else "[dim]·[/]"
-            console.print(f"   {mark} {exercise.number}  {exercise.name}", soft_wrap=True)
+        begun = any(exercise.number in read(folder).passed for exercise in spec.exercises)
+        is_next = following is not None and spec is following[0]
+        _progress(spec, passed_now(folder, spec), begun or is_next)
     if elsewhere := [spec.number for spec in modules() if spec not in here]:
         way = f"`course reset {elsewhere[0]}` writes the stubs of {elsewhere[0]}"
         line = f"\n Not in this folder: {', '.join(elsewhere)} ({way})"
         console.print(line, style="dim", soft_wrap=True)
-    following = upcoming(folder, here)
     if following is None:
         console.print("\n Everything that there is has passed. More modules are being written.\n")
         return
-    spec, exercise = following
-    file = shown(folder / f"{spec.stem}.py")
-    console.print(f"\n Next: write [bold]{exercise.name}[/] in {file}")
-    console.print(f"       then [bold]course check {exercise.number}[/]\n", soft_wrap=True)
+    console.print()
+    guide.announce(folder, *following)
+    console.print()
+
+
+def _progress(spec: ModuleSpec, passed: dict[str, bool], in_work: bool) -> None:
+    """A module's line; its exercises too while it is in work."""
+    done = sum(passed.values())
+    mark = "[bold green]✓[/]" if done == len(passed) else " "
+    head = f" {mark} [dim]{done} of {len(passed)}[/]  [bold]{spec.number} {spec.title}[/]"
+    console.print(head, no_wrap=True, overflow="ellipsis")
+    if in_work and done < len(passed):
+        for exercise in spec.exercises:
+            mark = "[bold green]✓[/]" if passed[exercise.number] else "[dim]·[/]"
+            console.print(f"     {mark} {exercise.number}  {exercise.name}", soft_wrap=True)
 
 
 def list_() -> None:
@@ -58,7 +73,7 @@ def check(
     """Judge your answers. Ends with exit code 0 only if all of them pass."""
     from course.grading.judge import judge
     from course.grading.mine import Mine
-    from course.grading.progress import digest, present, remember
+    from course.grading.progress import digest, present, read, remember
     from course.grading.report import show, summarise
     from course.grading.run import in_child
     from course.grading.warm import Warm
@@ -71,6 +86,7 @@ def check(
     folder = file.parent if file else exercises()
     everything = [(spec, tuple(spec.exercises)) for spec in present(folder, modules())]
     chosen = [select(which)] if which else everything
+    newcomer = not read(folder).passed
     verdicts = []
     with Warm() as warm:
         for spec, asked in chosen:
@@ -91,4 +107,8 @@ def check(
         console.print_json(json.dumps([v.as_json() for v in verdicts]))
     else:
         summarise(verdicts, console)
+        if file is None and not mine:
+            if newcomer and read(folder).passed:
+                console.print(" [bold green]Your first green check. Well done![/]")
+            guide.onward(folder, present(folder, modules()), verdicts)
     raise typer.Exit(0 if all(v.passed for v in verdicts) else 1)

@@ -14,7 +14,7 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 FOLDER = Path(__file__).parent / "results"
-WATCHED = ("course.methods.", "course.experiments.")
+WATCHED = ("course.methods.", "course.experiments.", "course.catalogue.")
 
 
 def fingerprint(*parts: ModuleType | FunctionType) -> str:
@@ -39,12 +39,14 @@ def _shape(node: Any) -> Any:
 
 
 def code_of(experiment: ModuleType) -> str:
-    """The fingerprint of an experiment, and of every method that its results depend on."""
+    """The fingerprint of an experiment, and of every method that its results depend on, be it in
+    a table of the module's."""
     found: dict[str, FunctionType] = {}
     own = experiment.__name__  # "__main__" while it runs
     for value in vars(experiment).values():
-        if isinstance(value, FunctionType):
-            _collect(value, found, (*WATCHED, f"{own}."))
+        for part in value.values() if isinstance(value, dict) else [value]:
+            if isinstance(part, FunctionType):
+                _collect(part, found, (*WATCHED, f"{own}."))
     others = [found[name] for name in sorted(found) if found[name].__module__ != own]
     return fingerprint(experiment, *others)
 

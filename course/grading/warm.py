@@ -28,13 +28,15 @@ from course.grading import child
 STARTED = 60.0  # seconds for a first job to start: NumPy loads, perhaps from a network drive
 LATE = 5.0  # seconds after which what should have ended by itself is killed
 KILLED = -9
+# Windows has neither; macOS has no waitid before Python 3.13.
+FORKS = hasattr(os, "fork") and hasattr(os, "waitid")
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # Linux: man 2 prctl
 
 
 class Warm:
     """Runs jobs one after another, each in a process of its own; use it in a `with`.
 
-    Where there is no fork, each job starts a new Python.
+    Where there is no fork, or no way to wait as `serve` does, each job starts a new Python.
     """
 
     def __init__(self) -> None:
@@ -56,7 +58,7 @@ class Warm:
 
     def start(self) -> None:
         """Begin to load NumPy, while the caller has something else to do."""
-        if hasattr(os, "fork") and self._server is None:
+        if FORKS and self._server is None:
             self._server = subprocess.Popen(
                 [sys.executable, "-m", "course.grading.warm"],
                 bufsize=0,
@@ -69,7 +71,7 @@ class Warm:
     def execute(self, folder: Path, seconds: float) -> int | None:
         """Run the job in `folder` to its end: its exit code, None if it had to be killed for
         taking too long. One that kills the process above it counts as killed."""
-        if not hasattr(os, "fork"):
+        if not FORKS:
             return _execute_alone(folder, seconds)
         if self._server and self._server.poll() is not None:
             self.close()
