@@ -8,7 +8,11 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import HTML
+
 pytestmark = pytest.mark.browser
+
+PAGES = sorted(path.name for path in HTML.glob("*.html")) or ["index.html"]
 
 # What is wrong with the page as it stands, one sentence each.
 INSPECT = """
@@ -63,8 +67,8 @@ async () => {
 """
 
 
-def visit(browser: Any, base: str, width: int, names: list[str], axe: str) -> dict[str, list[str]]:
-    """Read every page, all dropdowns open, light and then dark, and list what is wrong with it."""
+def faults(browser: Any, base: str, name: str, width: int, axe: str = "") -> list[str]:
+    """Read a page, all dropdowns open, light and then dark, and list what is wrong with it."""
     context = browser.new_context(viewport={"width": width, "height": 900}, reduced_motion="reduce")
     page = context.new_page()
     wrong: list[str] = []
@@ -81,47 +85,39 @@ def visit(browser: Any, base: str, width: int, names: list[str], axe: str) -> di
     page.on("requestfailed", lambda request: wrong.append(f"failed: {request.url}"))
     page.on("console", on_console)
     page.on("pageerror", lambda error: wrong.append(f"script: {error}"))
-    report = {}
-    for name in names:
-        page.emulate_media(color_scheme="light")
-        page.goto(f"{base}/{name}")
-        page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true; })")
-        page.evaluate("() => window.MathJax?.startup?.promise")
-        page.evaluate("() => document.fonts.ready.then(() => true)")
-        page.wait_for_timeout(100)  # for whatever starts late
-        page.evaluate(axe)
-        for question in (INSPECT, AUDIT) if axe else (INSPECT,):  # AUDIT changes the page
-            for scheme in ("light", "dark"):
-                page.emulate_media(color_scheme=scheme)
-                page.wait_for_function(f"document.documentElement.dataset.theme === '{scheme}'")
-                wrong += [f"{scheme}: {fault}" for fault in page.evaluate(question)]
-        if wrong:
-            report[name] = [*wrong]
-        wrong.clear()
+    page.goto(f"{base}/{name}")
+    page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true; })")
+    page.evaluate("() => window.MathJax?.startup?.promise")
+    page.evaluate("() => document.fonts.ready.then(() => true)")
+    page.wait_for_timeout(100)  # for whatever starts late
+    page.evaluate(axe)
+    for question in (INSPECT, AUDIT) if axe else (INSPECT,):  # AUDIT changes the page
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            page.wait_for_function(f"document.documentElement.dataset.theme === '{scheme}'")
+            wrong += [f"{scheme}: {fault}" for fault in page.evaluate(question)]
     context.close()
-    return report
+    return wrong
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def axe() -> str:
     package = pytest.importorskip("axe_playwright_python", reason="no axe: make install")
     return (Path(package.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 
 
-@pytest.fixture(scope="module")
-def names(book: Path) -> list[str]:
-    return sorted(path.name for path in book.glob("*.html"))
-
-
+# A test a page, so that the workers share them evenly.
+@pytest.mark.parametrize("name", PAGES)
 @pytest.mark.parametrize("width", [1400, 390])
-def test_pages_are_whole_offline_and_accessible(
-    browser: Any, names: list[str], served: str, width: int, axe: str
+def test_a_page_is_whole_offline_and_accessible(
+    browser: Any, served: str, name: str, width: int, axe: str
 ) -> None:
-    assert visit(browser, served, width, names, axe) == {}
+    assert faults(browser, served, name, width, axe) == []
 
 
-def test_pages_open_as_files_too(browser: Any, names: list[str], book: Path) -> None:
-    assert visit(browser, book.as_uri(), 1400, names, "") == {}
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_opens_as_a_file_too(browser: Any, book: Path, name: str) -> None:
+    assert faults(browser, book.as_uri(), name, 1400) == []
 
 
 def test_axe_finds_what_is_wrong(browser: Any, axe: str) -> None:
