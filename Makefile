@@ -16,7 +16,7 @@ HTML := book/_build/html
 
 CHECK_PYTHON = $(PYTHON) -c 'import sys; v = sys.version_info; v < (3, 11) and sys.exit("Python 3.11 or newer is needed; $(PYTHON) is %d.%d. Choose another: make PYTHON=python3.11" % v[:2])'
 
-.PHONY: help install book serve test test-slow test-light lint types check check-wheel derive bench clean distclean
+.PHONY: help install book serve screenshots test test-slow test-light lint types check check-wheel derive bench clean distclean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | \
@@ -49,6 +49,9 @@ book/_build/.built: book/_build/.library $(PAGES)
 
 serve: book ## open the book in a browser
 	@$(BIN)/python book/serve.py
+
+screenshots: book ## photograph every page, at two widths, light and dark
+	@$(BIN)/python book/screenshots.py
 
 # Each of the workers keeps to one thread, else they get in each other's way.
 test: $(INSTALLED) ## run the tests (tests/ and solutions/, never your exercises/)

@@ -25,6 +25,9 @@ from sphinx.util.docutils import SphinxDirective
 from course import specs
 from course.grading.spec import Exercise, ModuleSpec
 
+# The page's notebook leaves such a dropdown out.
+NO_DOWNLOAD = ":class-container: without-download"
+
 
 def find_module(name: str) -> ModuleSpec:
     """The module called `name`, as in the names of its files."""
@@ -51,7 +54,7 @@ def library_file(exercise: Exercise) -> Path:
 
 def fenced(marks: int, head: str, body: list[str]) -> list[str]:
     """A colon fence; one with more marks may hold one with fewer."""
-    return [":" * marks + head, "", *body, "", ":" * marks, ""]
+    return [":" * marks + head, *body, "", ":" * marks, ""]
 
 
 def plain(text: str) -> str:
@@ -65,8 +68,8 @@ def hints(exercise: Exercise) -> list[str]:
     """Three dropdowns, each inside the one before, so that they open one after the other."""
     idea, formula, key_line = exercise.hints
     lines = fenced(4, "{dropdown} Hint 3: the key line", ["```python", key_line, "```"])
-    lines = fenced(5, "{dropdown} Hint 2: the formula", [plain(formula), "", *lines])
-    return fenced(6, "{dropdown} Hint 1: the idea", [plain(idea), "", *lines])
+    lines = fenced(5, "{dropdown} Hint 2: the formula", ["", plain(formula), "", *lines])
+    return fenced(6, "{dropdown} Hint 1: the idea", [NO_DOWNLOAD, "", plain(idea), "", *lines])
 
 
 def solution(module: ModuleSpec, exercise: Exercise, here: Path) -> list[str]:
@@ -86,7 +89,7 @@ def solution(module: ModuleSpec, exercise: Exercise, here: Path) -> list[str]:
             "```",
         ]
         tabs += fenced(4, f"{{tab-item}} {title}", include)
-    return fenced(6, "{dropdown} Solution", fenced(5, "{tab-set}", tabs))
+    return fenced(6, "{dropdown} Solution", [NO_DOWNLOAD, "", *fenced(5, "{tab-set}", tabs)])
 
 
 def describe(module: ModuleSpec, exercise: Exercise, here: Path) -> Iterator[str]:
