@@ -43,6 +43,7 @@ book/_build/.built: book/_build/.library $(PAGES)
 	@echo "==> Executing the pages, as many at once as there are cores"
 	@$(BIN)/python book/execute.py
 	@echo "==> Building the book"
+	@rm -rf $(HTML) # figures that no page shows any more
 	@$(BIN)/jupyter-book build lectures --config book/_config.yml --toc '$(CURDIR)/book/_toc.yml' \
 		--path-output book -n -W --keep-going || { rm -rf $(HTML) book/_build/.doctrees; exit 1; }
 	@touch $@
