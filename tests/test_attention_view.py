@@ -74,7 +74,7 @@ def test_bad_input_gets_one_clear_sentence(call, says):
 def test_a_view_of_zero_vectors_is_drawn():
     html = neuron_view(np.zeros((T, 6)), np.zeros((T, 6)), TOKENS).html
     assert "nan" not in html
-    assert html.count("25 %") == T
+    assert html.count("25%") == T
 
 
 @pytest.fixture(scope="module")
@@ -188,7 +188,7 @@ def test_the_neuron_view_follows_the_word_that_looks(browser, tmp_path):
     shown = page.locator(".av-score").all_inner_texts()
     assert [float(s) for s in shown] == pytest.approx(scores, abs=0.051)
     shown = page.locator(".av-share").all_inner_texts()
-    assert [float(s.split()[0]) / 100 for s in shown] == pytest.approx(shares, abs=0.0051)
+    assert [float(s.removesuffix("%")) / 100 for s in shown] == pytest.approx(shares, abs=0.0051)
     bars = page.locator(".av-product").nth(3).locator("rect")
     signs = bars.evaluate_all("all => all.map(bar => bar.getAttribute('class'))")
     assert [s == "av-up" for s in signs] == (query[2] * key[3] > 0).tolist()

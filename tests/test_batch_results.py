@@ -96,10 +96,10 @@ def test_the_report_names_nobody_unless_asked():
     page = Page(class_report(ROWS))
     assert page.links == []
     assert "script" not in page.tags
-    assert "33 % pass (1 of 3)" in page.text
-    assert "33 % of the class (1)" in page.text
+    assert "33% pass (1 of 3)" in page.text
+    assert "33% of the class (1)" in page.text
     assert "Your sign is that of a loss going down" in page.text
-    assert "33 % (1) could not be read" in page.text
+    assert "33% (1) could not be read" in page.text
     assert not any(name in page.text for name in ("ada", "bob", "alert"))
     named = Page(class_report([replace(RIGHT, student=NASTY)], names=True))
     assert NASTY in named.text

@@ -25,7 +25,7 @@ function start(root) {
     Object.assign(form.dataset, { view: state.view, show: state.show, small: network.height < 40 });
     figures.forEach((figure) => draw(figure, data, state, levels));
     root.querySelector(".ex-clip").textContent = state.clip;
-    root.querySelector(".ex-opacity").textContent = `${state.opacity} %`;
+    root.querySelector(".ex-opacity").textContent = `${state.opacity}%`;
     root.querySelector(".ex-link a").href = address(form);
     drawLayers(network, stop);
     const said = describe(state);

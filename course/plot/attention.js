@@ -2,7 +2,7 @@
 (() => {
   const unpack = (text, Kind) =>
     new Kind(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
-  const percent = (share) => `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)} %`;
+  const percent = (share) => `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)}%`;
   const BACK = ["ArrowLeft", "ArrowUp"], STEPS = [...BACK, "ArrowRight", "ArrowDown"];
 
   // One of several buttons is checked; arrow keys move on, and up or down by `row` of them.

@@ -113,7 +113,7 @@ def neuron_view(query: np.ndarray, key: np.ndarray, tokens: Sequence[str], token
         f'<tr><th scope="row">{escape(word)}</th><td>{_strip(key[j], top)}</td>'
         f'<td class="av-product">{_strip(products[j], reach)}</td>'
         f'<td class="av-score">{scores[token, j]:.1f}</td>'
-        f'<td class="av-share">{100 * weights[token, j]:.0f} %</td></tr>'
+        f'<td class="av-share">{100 * weights[token, j]:.0f}%</td></tr>'
         for j, word in enumerate(tokens)
     )
     words = "".join(

@@ -69,7 +69,7 @@ def shares(title: str, rows: Mapping[str, np.ndarray | None], styles: Sequence[s
         f'<line class="{"half" if share == 0.5 else "rule"}" x1="{_share(share, left, right):.1f}" '
         f'x2="{_share(share, left, right):.1f}" y1="{TOP - 6}" y2="{bottom}"/>'
         f'<text class="tick" text-anchor="middle" x="{_share(share, left, right):.1f}" '
-        f'y="{bottom + 15}">{100 * share:.0f} %</text>'
+        f'y="{bottom + 15}">{100 * share:.0f}%</text>'
         for share in (0, 0.5, 1)
     ]
     said = []

@@ -22,7 +22,7 @@ TESTED = {
     "class": "The map of the network's second choice, beside that of its first.",
 }
 KEEP = (
-    "Each dot is what is left of a map, from “nothing left” at 0 % to “nothing changed” at 100 %, "
+    "Each dot is what is left of a map, from “nothing left” at 0% to “nothing changed” at 100%, "
     "at the step where most is left; the line through it spans the runs. Right of the half, in "
     "every run, is a fail."
 )

@@ -55,7 +55,7 @@ def class_report(rows: Sequence[Row], names: bool = False) -> str:
 
 
 def _percent(part: int, whole: int) -> str:
-    return f"{100 * part / whole:.0f} %" if whole else "–"
+    return f"{100 * part / whole:.0f}%" if whole else "–"
 
 
 def _summary(rows: Sequence[Row]) -> str:
@@ -64,7 +64,7 @@ def _summary(rows: Sequence[Row]) -> str:
     times = _times(rows)
     tiles = {
         "submissions": str(len(students)),
-        "median score": f"{100 * median(shares):.0f} %" if shares else "–",
+        "median score": f"{100 * median(shares):.0f}%" if shares else "–",
         "answers that pass": _percent(sum(r.passed for r in rows), len(rows)),
         "median time to judge": f"{median(times):.2f} s" if times else "–",
     }
