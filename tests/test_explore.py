@@ -14,9 +14,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.special import softmax
-from scipy.stats import spearmanr
-from skimage.measure import block_reduce
 
 from course.autograd import Tensor
 from course.catalogue import CATALOGUE
@@ -31,6 +28,10 @@ from course.methods.sanity_checks import (
 )
 from course.models import build
 from course.plot.attention import View
+
+softmax = pytest.importorskip("scipy.special").softmax
+spearmanr = pytest.importorskip("scipy.stats").spearmanr
+block_reduce = pytest.importorskip("skimage.measure").block_reduce
 
 METHODS = ("gradient", "guided_backprop", "gradient_times_input", "edge_detector")
 
