@@ -132,7 +132,7 @@ def test_each_page_that_runs_has_its_notebook(book: Path) -> None:
 
 
 def test_notebooks_are_valid_and_plain(book: Path) -> None:
-    import nbformat
+    nbformat = pytest.importorskip("nbformat")
 
     for name, notebook in notebooks(book).items():
         nbformat.validate(notebook)
