@@ -15,6 +15,7 @@ import numpy as np
 
 SIGNED, MAGNITUDE = "RdBu_r", "magma"
 PANELS = ("yours", "Torch", "yours - Torch")
+WIDEST = 5.2  # inches; in a wider figure, text of 10 points is too small on a phone
 RING: dict[str, Any] = {"marker": "o", "mfc": "none", "mec": "#00a000", "ms": 9}
 
 
@@ -61,9 +62,11 @@ def draw_overlay(
 
 
 def grid(rows: int, columns: int, size: float = 1.6) -> tuple[Any, np.ndarray]:
-    """A figure of `rows` by `columns` square panels; `size` in inches."""
+    """A figure of `rows` by `columns` square panels; `size` in inches, or less where the figure
+    would become wider than a phone can show legibly."""
     import matplotlib.pyplot as plt
 
+    size = min(size, WIDEST / columns)
     return plt.subplots(
         rows,
         columns,
