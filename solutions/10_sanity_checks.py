@@ -225,7 +225,7 @@ check(masked_noise_null)
 def guided_relu(g: Array, y: Array, x: Array) -> Array:
     """How guided backpropagation passes a gradient back through y = relu(x).
 
-        R^l = 1[R^(l+1) > 0] · 1[f^l > 0] · R^(l+1)
+        R^l = 1[R^(l+1) > 0] · 1[z^l > 0] · R^(l+1)
                                         (Springenberg et al. 2015, figure 1c)
 
     g: the gradient of the score with respect to y, that is R^(l+1).

@@ -39,7 +39,7 @@ def gradient(model: Model, x: np.ndarray, target: Target) -> np.ndarray:
 def saliency_map(model: Model, x: np.ndarray, target: Target) -> np.ndarray:
     """How strongly each pixel can move the score, whatever its colour.
 
-        M_ij(x) = max_c |∂S(x) / ∂x_cij|        (Simonyan et al. 2013, §3.1)
+        M_ij(x) = max_k |∂S_c(x) / ∂x_kij|        (Simonyan et al. 2013, §3.1)
 
     The largest magnitude over the colour channels: one number a pixel.
 

@@ -310,7 +310,7 @@ SALIENCY_MAP = Exercise(
     hints=(
         "A colour image has three derivatives at each pixel, one a channel. The map asks how much "
         "the pixel can matter at most, whichever way and in whichever channel.",
-        "M_ij = max_c |g_cij|: first the magnitude, then the maximum over the channel axis of "
+        "M_ij = max_k |g_kij|: first the magnitude, then the maximum over the channel axis of "
         "an array (N, C, H, W).",
         "return np.abs(gradient(model, x, target)).max(axis=____)",
     ),

@@ -1060,7 +1060,7 @@ GUIDED_RELU = Exercise(
     hints=(
         "The gradient stops at a ReLU that was off. Guided backpropagation stops it in one more "
         "case: where it is negative itself.",
-        "R^l = 1[R^(l+1) > 0] · 1[f^l > 0] · R^(l+1), with g for R^(l+1) and x for f^l.",
+        "R^l = 1[R^(l+1) > 0] · 1[z^l > 0] · R^(l+1), with g for R^(l+1) and x for z^l.",
         "return g * (g > ____) * (____ > 0)",
     ),
 )
