@@ -17,7 +17,7 @@ from course.cli.common import console, shown
 from course.grading.judge import Verdict
 from course.grading.spec import Exercise, ModuleSpec
 
-AIM = "Build every method that explains a neural network, and have each one checked."
+AIM = "Build the methods that explain neural networks, and have each one checked."
 TASK = "Your code takes the place of `raise NotImplementedError`; the text above it says what "
 TASK += "comes in and what has to come out."
 
