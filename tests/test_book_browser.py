@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import HTML
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 PAGES = sorted(path.name for path in HTML.glob("*.html")) or ["index.html"]
 
