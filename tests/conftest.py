@@ -1,4 +1,4 @@
-"""The built book and a browser, for the tests that read its pages."""
+"""A browser, and the built book, for the tests that read pages."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ def book() -> Path:
 
 
 @pytest.fixture(scope="session")
-def browser(book: Path) -> Iterator[Any]:
+def browser() -> Iterator[Any]:
+    """Headless Chromium, one for each process of tests."""
     playwright = pytest.importorskip("playwright.sync_api", reason="no playwright: make install")
     names = ("chromium", "chromium-browser", "google-chrome")
     path = next(filter(None, map(shutil.which, names)), None)

@@ -181,22 +181,15 @@ def wait_for(base: str, process: subprocess.Popen[bytes], log: Path) -> str:
 
 @pytest.mark.browser
 @pytest.mark.slow
-def test_a_double_click_opens_a_notebook(server):
-    playwright = pytest.importorskip("playwright.sync_api", reason="no playwright: make install")
-    names = ("chromium", "chromium-browser", "google-chrome")
-    path = next(filter(None, map(shutil.which, names)), None)
-    if path is None:
-        pytest.skip("no Chromium: install it with `apt-get install chromium`, or any Chrome")
+def test_a_double_click_opens_a_notebook(browser, server):
     asked: list[str] = []
-    with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        page = chromium.new_page()
-        page.on("request", lambda request: asked.append(request.url))
-        page.goto(f"{server}/lab?token=of-the-test")
-        for name in (LECTURE, EXERCISE):
-            assert "Saliency: the gradient" in double_click(page, name)
-        assert page.locator(".jp-Dialog, .Toastify__toast").count() == 0
-        chromium.close()
+    page = browser.new_page()
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"{server}/lab?token=of-the-test")
+    for name in (LECTURE, EXERCISE):
+        assert "Saliency: the gradient" in double_click(page, name)
+    assert page.locator(".jp-Dialog, .Toastify__toast").count() == 0
+    page.close()
     local = (server, server.replace("http", "ws"), "data:", "blob:")
     assert [url for url in asked if not url.startswith(local)] == []
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -264,30 +263,21 @@ def test_the_page_is_small_and_whole(report):
 
 @pytest.mark.browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_page_in_a_browser(report, scheme):
+def test_the_page_in_a_browser(browser, report, scheme):
     """On a phone nothing runs off the side, all pictures show, and tables scroll by keyboard."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="no playwright: make install")
-    names = ("chromium", "chromium-browser", "google-chrome")
-    path = next(filter(None, map(shutil.which, names)), None)
-    if path is None:
-        pytest.skip("no Chromium: install it with `apt-get install chromium`, or any Chrome")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(
-            executable_path=path, args=["--no-sandbox", "--disable-gpu"]
-        )
-        page = browser.new_page(viewport={"width": 390, "height": 800}, color_scheme=scheme)
-        asked: list[str] = []
-        page.on("request", lambda request: asked.append(request.url))
-        page.on("console", lambda message: asked.append(message.text))
-        page.goto(report.as_uri())
-        assert [a for a in asked if not a.startswith(("data:", "file:"))] == []
-        assert page.evaluate("document.documentElement.scrollWidth") == 390
-        widths = page.locator("img").evaluate_all("all => all.map(i => i.naturalWidth)")
-        assert min(widths) == 28
-        assert page.locator("article.fails").count() >= 2
-        table = page.locator(".scroll").last
-        table.focus()
-        page.keyboard.press("ArrowRight")
-        page.wait_for_timeout(300)  # it scrolls smoothly
-        assert table.evaluate("table => table.scrollLeft") > 0
-        browser.close()
+    page = browser.new_page(viewport={"width": 390, "height": 800}, color_scheme=scheme)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: asked.append(message.text))
+    page.goto(report.as_uri())
+    assert [a for a in asked if not a.startswith(("data:", "file:"))] == []
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    widths = page.locator("img").evaluate_all("all => all.map(i => i.naturalWidth)")
+    assert min(widths) == 28
+    assert page.locator("article.fails").count() >= 2
+    table = page.locator(".scroll").last
+    table.focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_timeout(300)  # it scrolls smoothly
+    assert table.evaluate("table => table.scrollLeft") > 0
+    page.close()

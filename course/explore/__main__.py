@@ -25,4 +25,6 @@ def main(path: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    if len(sys.argv) != 2:
+        sys.exit("Name one file to write: python -m course.explore explore.html")
+    main(sys.argv[1])
